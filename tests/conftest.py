@@ -1,0 +1,32 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from scripts.phantoms import write_data_set
+
+os.environ["MONAI_FAIL_ON_DUPLICATE_CONFIG"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def real_scans():
+    """The folder of real chest CTs; without it, the tests marked `real` skip."""
+    root = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("CHEST_CT_DATA") or root.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real scans at {folder}; set CHEST_CT_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory):
+    """The folder of sixteen small phantoms with their datalist."""
+    folder = tmp_path_factory.mktemp("phantoms")
+    write_data_set(folder, count=16, seed=0, shape=(64, 64, 48), workers=1)
+    return folder
