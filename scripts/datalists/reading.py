@@ -1,0 +1,98 @@
+"""datalist.json, read and checked."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import UserError
+
+__all__ = ["fold_items", "read_datalist"]
+
+LISTS = ("training", "validation", "test")
+FILE_KEYS = ("image", "lobes", "lesions")
+
+
+def read_datalist(path: str | Path) -> dict[str, list[dict[str, Any]]]:
+    """Read a datalist; the paths of images and masks come back absolute.
+
+    Args:
+        path: a ``datalist.json``; the paths in it are relative to its folder.
+
+    Returns:
+        The lists ``training``, ``validation`` and ``test`` (an absent one is empty). Beside its absolute
+        ``image``, each item keeps the path as it was written under ``name``, for use in outputs.
+
+    Raises:
+        UserError: the file is missing or not JSON, a field is missing or wrong, or a patient's scans
+            are on both sides of a split.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no such file; --dataset_dir is the folder that holds datalist.json "
+            f"(make one with `python -m scripts.phantoms --output_dir DIR`)"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not JSON ({error})") from None
+    lists = {name: [_checked(item, name, path) for item in content.get(name, [])] for name in LISTS}
+    _check_patients(lists, path)
+    return lists
+
+
+def fold_items(path: str | Path, fold: int | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return who is trained on, selected on and reported on.
+
+    With a fold k: train on the training folds other than k, select on ``validation``, report on
+    fold k. Without: train on all of ``training``, select on ``validation``, report on ``test``.
+
+    Args:
+        path: a ``datalist.json``.
+        fold: index of the fold that is held out and reported, or None.
+
+    Returns:
+        ``{"train": [...], "select": [...], "report": [...]}``.
+
+    Raises:
+        UserError: as :func:`read_datalist`; or a list is empty, or the fold is not in the file.
+    """
+    lists = read_datalist(path)
+    if fold is None:
+        parts = {"train": lists["training"], "select": lists["validation"], "report": lists["test"]}
+    else:
+        folds = sorted({item["fold"] for item in lists["training"] if "fold" in item})
+        if fold not in folds:
+            raise UserError(f"{path}: fold {fold!r} is not in the training list, which has folds {folds}")
+        parts = {
+            "train": [item for item in lists["training"] if item.get("fold") != fold],
+            "select": lists["validation"],
+            "report": [item for item in lists["training"] if item.get("fold") == fold],
+        }
+    return parts
+
+
+def _checked(item: dict[str, Any], list_name: str, path: Path) -> dict[str, Any]:
+    for field in ("image", "patient"):
+        if not item.get(field):
+            raise UserError(f"{path}: an item of {list_name} has no {field!r}: {json.dumps(item)[:120]}")
+    if item.get("label") not in (0, 1, 2):
+        raise UserError(
+            f"{path}: {item['image']} has label {item.get('label')!r}; expected 0 non-pneumonia, "
+            f"1 other pneumonia or 2 COVID-19"
+        )
+    absolute = {key: str((path.parent / item[key]).resolve()) for key in FILE_KEYS if item.get(key)}
+    return {**item, **absolute, "name": item["image"]}
+
+
+def _check_patients(lists: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    home: dict[str, str] = {}
+    for name, items in lists.items():
+        for item in items:
+            place = f"{name} fold {item['fold']}" if "fold" in item else name
+            first = home.setdefault(str(item["patient"]), place)
+            if first != place:
+                raise UserError(
+                    f"{path}: patient {item['patient']} has scans in {first} and in {place}; "
+                    f"all scans of a patient belong in one list and one fold"
+                )
