@@ -1,0 +1,39 @@
+"""Write a data set of phantoms: ``python -m scripts.phantoms --output_dir DIR --count N --seed S``."""
+
+import argparse
+from pathlib import Path
+
+from scripts.errors import show_user_errors_in_one_line
+
+from .data_set import SMALLEST_COUNT, write_data_set
+
+
+def main() -> None:
+    """Read the arguments, write the data set, print where it is."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.phantoms", description=__doc__)
+    parser.add_argument("--output_dir", type=Path, required=True, help="folder to write to")
+    parser.add_argument(
+        "--count", type=int, default=60, help=f"scans, at least {SMALLEST_COUNT} (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of everything (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=int, nargs=3, metavar=("R", "A", "S"), help="voxels of every scan (default: drawn)"
+    )
+    parser.add_argument("--workers", type=int, help="processes (default: all cores)")
+    parser.add_argument("--overwrite", action="store_true", help="replace a data set with other settings")
+    options = parser.parse_args()
+    show_user_errors_in_one_line()
+    datalist = write_data_set(
+        options.output_dir,
+        options.count,
+        options.seed,
+        shape=options.size,
+        workers=options.workers,
+        overwrite=options.overwrite,
+        progress=True,
+    )
+    print(datalist)
+
+
+if __name__ == "__main__":
+    main()

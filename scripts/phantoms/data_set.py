@@ -1,0 +1,195 @@
+"""A data set of phantoms on disk: scans, lobe masks, lesion masks and their datalist."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from joblib import cpu_count
+from tqdm import tqdm
+
+from scripts.datalists import split_by_patient
+from scripts.errors import UserError
+
+from .phantom import draw_phantom
+from .population import Population
+
+__all__ = ["SMALLEST_COUNT", "write_data_set"]
+
+CLASSES = ("non-pneumonia", "other pneumonia", "COVID-19")
+GENERATOR = 1  # to be raised when the same arguments give other phantoms
+SMALLEST_COUNT = 12  # four patients a class: one to test, one to validate, two folds
+SECOND_VISITS = 1 / 6  # share of the scans that are a patient's second
+HELD_OUT = 0.15  # share of the patients in the validation list, and in the test list
+MOST_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One scan to be drawn and written."""
+
+    folder: Path
+    name: str
+    seed: tuple[int, int]
+    label: int
+    visit: int
+    shape: tuple[int, ...] | None
+    population: Population
+
+
+def write_data_set(
+    output_dir: str | Path,
+    count: int,
+    seed: int = 0,
+    *,
+    shape: Sequence[int] | None = None,
+    workers: int | None = None,
+    population: Population | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Path:
+    """Write phantoms and their datalist; the same arguments give the same bytes, whatever the workers.
+
+    A sixth of the scans are second visits of a patient. A data set that is there already, made with the same
+    arguments, is left as it is. More than one worker needs an importable main module
+    (``if __name__ == "__main__":``), as Python's spawned processes do.
+
+    Args:
+        output_dir: gains ``images/``, ``lobes/``, ``lesions/`` and ``datalist.json``.
+        count: number of scans, at least 12.
+        seed: of everything.
+        shape: voxels of every scan along R, A, S (before it is turned to its orientation); drawn if None.
+        workers: processes; all cores if None.
+        population: whom to draw from; adults by default.
+        overwrite: replace a data set that was made with other arguments.
+        progress: show a progress bar.
+
+    Returns:
+        The path of the datalist.
+
+    Raises:
+        UserError: too few scans, a shape or number of workers that makes no sense, or another data set
+            in the way.
+    """
+    folder = Path(output_dir)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file; --output_dir is a folder")
+    population = population or Population()
+    _check(count, seed, shape, workers)
+    size = None if shape is None else tuple(int(n) for n in shape)
+    settings = {
+        "generator": GENERATOR,
+        "count": count,
+        "seed": seed,
+        "shape": size,
+        "population": asdict(population),
+    }
+    name = "phantoms " + hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
+    datalist = folder / "datalist.json"
+    if _is_complete(datalist, name, overwrite):
+        return datalist
+    orders = [_Order(folder, *row, size, population) for row in _roster(count, seed)]
+    for kind in ("images", "lobes", "lesions"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    datalist.unlink(missing_ok=True)  # it comes back last: a data set with a datalist is complete
+    items = list(tqdm(_written(orders, workers), total=count, desc="phantoms", disable=not progress))
+    _write_datalist(datalist, name, items)
+    return datalist
+
+
+def _check(count: int, seed: int, shape: Sequence[int] | None, workers: int | None) -> None:
+    if count < SMALLEST_COUNT:
+        raise UserError(
+            f"count={count} is too few to split by patient and class: ask for {SMALLEST_COUNT} or more"
+        )
+    if seed < 0:
+        raise UserError(f"seed={seed} is negative: give 0 or more")
+    if shape is not None and (len(shape) != 3 or min(shape) < 8):
+        raise UserError(f"shape={tuple(shape)} is not three numbers (R, A, S) of at least 8 voxels")
+    if workers is not None and workers < 1:
+        raise UserError(f"workers={workers}: give 1 or more")
+
+
+def _is_complete(datalist: Path, name: str, overwrite: bool) -> bool:
+    """Say whether the data set that lies there is the one asked for; refuse to replace any other."""
+    if not datalist.exists():
+        return False
+    try:
+        found = json.loads(datalist.read_text()).get("name")
+    except (json.JSONDecodeError, AttributeError):
+        found = None
+    if found != name and not overwrite:
+        raise UserError(
+            f"{datalist}: made with other settings ({found!r}, not {name!r}); "
+            f"choose an empty --output_dir, or give --overwrite to replace it"
+        )
+    return found == name and not overwrite
+
+
+def _roster(count: int, seed: int) -> Iterator[tuple[str, tuple[int, int], int, int]]:
+    """Name every scan: file name, patient's seed, label, visit; classes as equal as the count allows."""
+    second = min(int(count * SECOND_VISITS), count - SMALLEST_COUNT)
+    patients = count - second
+    random = np.random.default_rng([seed, 0])
+    labels = random.permutation(np.arange(patients) % 3)
+    twice = set()
+    for k, label in enumerate(random.permutation(3)):
+        members = random.permutation(np.flatnonzero(labels == label))
+        twice.update(members[: (second + 2 - k) // 3].tolist())
+    for patient in range(patients):
+        for visit in range(2 if patient in twice else 1):
+            yield f"patient_{patient:04d}_{visit}", (seed, patient + 1), int(labels[patient]), visit
+
+
+def _written(orders: list[_Order], workers: int | None) -> Iterator[dict[str, Any]]:
+    workers = min(workers or cpu_count(), len(orders))
+    if workers == 1:
+        yield from map(_write_scan, orders)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_write_scan, orders)
+
+
+def _write_scan(order: _Order) -> dict[str, Any]:
+    """Draw and write one scan; return its datalist item."""
+    phantom = draw_phantom(
+        order.seed, order.label, order.shape, visit=order.visit, population=order.population
+    )
+    paths = {kind: f"{kind}/{order.name}.nii.gz" for kind in ("images", "lobes", "lesions")}
+    for path, volume in zip(
+        paths.values(), (phantom.hounsfield, phantom.lobes, phantom.lesions), strict=True
+    ):
+        image = nib.Nifti1Image(volume, phantom.affine)
+        image.header.set_xyzt_units("mm")
+        nib.save(image, order.folder / path)
+    return {
+        "image": paths["images"],
+        "label": order.label,
+        "patient": order.name[:-2],
+        "lobes": paths["lobes"],
+        "lesions": paths["lesions"],
+        "source": "phantom",
+        "severity": phantom.severity,
+        "lesion_share": round(phantom.lesion_share, 4),
+        "sex": phantom.sex,
+        "age": phantom.age,
+    }
+
+
+def _write_datalist(path: Path, name: str, items: list[dict[str, Any]]) -> None:
+    """Split by patient as finely as the smallest class allows."""
+    fewest = min(len({item["patient"] for item in items if item["label"] == label}) for label in range(3))
+    share = max(HELD_OUT, 1 / fewest)
+    held_out = -(-fewest // round(1 / share))
+    folds = min(MOST_FOLDS, fewest - 2 * held_out)
+    lists = split_by_patient(items, validation=share, test=share, folds=folds)
+    content = {"name": name, "classes": list(CLASSES), **lists}
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1) + "\n")
+    part.replace(path)

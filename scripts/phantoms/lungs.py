@@ -1,0 +1,83 @@
+"""The lungs' surface and the fissures that part them into five lobes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .anatomy import Chest
+from .geometry import smooth_noise
+from .mediastinum import Mediastinum
+
+__all__ = [
+    "BACKGROUND", "LEFT_LOWER", "LEFT_UPPER", "RIGHT_LOWER", "RIGHT_MIDDLE", "RIGHT_UPPER",
+    "Lungs", "draw_lungs", "lobe_labels",
+]  # fmt: skip
+
+BACKGROUND, LEFT_UPPER, LEFT_LOWER, RIGHT_UPPER, RIGHT_MIDDLE, RIGHT_LOWER = range(6)
+
+
+@dataclass(frozen=True)
+class Lungs:
+    """Fields of shape ``(S, A, R)`` in mm.
+
+    ``surface`` is negative inside the lungs, ``costal`` the same but for the side towards the
+    mediastinum (so -costal is the depth under ribs and diaphragm), ``oblique`` is positive above the
+    oblique fissures, ``horizontal`` above the right lung's horizontal one, and ``side`` on the patient's
+    right.
+    """
+
+    surface: np.ndarray
+    costal: np.ndarray
+    oblique: np.ndarray
+    horizontal: np.ndarray
+    side: np.ndarray
+
+
+def draw_lungs(chest: Chest, mediastinum: Mediastinum, random: np.random.Generator) -> Lungs:
+    """Fill the cage above the diaphragm and beside the mediastinum with lung, and lay the fissures."""
+    costal = np.maximum(chest.cage + 1.5, -chest.diaphragm)
+    apex = chest.frame.up - 106 + np.hypot(np.abs(chest.frame.right) - 40, chest.frame.front + 28) ** 2 / 90
+    costal = np.maximum(costal, np.minimum(apex, chest.cage + 14) * 0.7)
+    surface = np.maximum(costal, -mediastinum.bed)
+    oblique, horizontal = _fissures(chest, random)
+    return Lungs(surface, costal, oblique, horizontal, chest.frame.right + 2)
+
+
+def _fissures(chest: Chest, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Oblique: from the fourth vertebra behind to the diaphragm in front; horizontal: at mid-lung."""
+    frame, patient = chest.frame, chest.patient
+    right = frame.right
+    bend = patient.fissure_bend
+    waves = np.float32(0.4 * bend) * smooth_noise(random, frame.axes, 160)
+    left = right < -2
+    (left_height, right_height), (left_slope, right_slope) = patient.oblique_height, patient.oblique_slope
+    slope = np.where(left, np.float32(left_slope), np.float32(right_slope))
+    height = np.where(left, np.float32(left_height - 27), np.float32(right_height - 33))
+    outward = (np.abs(right) - 70) / 60
+    oblique = height - slope * frame.front + bend * (0.5 - (frame.front / 60) ** 2 * 0.5) - 8 * outward**2
+    horizontal = patient.horizontal_height - 25 - 0.12 * (frame.front - 20) + bend * (0.5 - outward**2)
+    return (
+        (frame.up - oblique - waves) / np.hypot(1, slope),
+        frame.up - horizontal + 0.8 * waves,
+    )
+
+
+def lobe_labels(
+    inside: np.ndarray, left: np.ndarray, oblique: np.ndarray, horizontal: np.ndarray
+) -> np.ndarray:
+    """Name the lobe of each voxel.
+
+    Args:
+        inside: true in the lungs.
+        left: true on the patient's left, broadcastable to ``inside``.
+        oblique: positive above the oblique fissure.
+        horizontal: positive above the horizontal fissure.
+
+    Returns:
+        0 background, 1 left upper, 2 left lower, 3 right upper, 4 right middle, 5 right lower; uint8.
+    """
+    above = oblique > 0
+    upper, middle, lower = np.uint8(RIGHT_UPPER), np.uint8(RIGHT_MIDDLE), np.uint8(RIGHT_LOWER)
+    right_lobes = np.where(above, np.where(horizontal > 0, upper, middle), lower)
+    left_lobes = np.where(above, np.uint8(LEFT_UPPER), np.uint8(LEFT_LOWER))
+    return np.where(left, left_lobes, right_lobes) * inside
