@@ -1,0 +1,59 @@
+"""The nine networks of both papers, and the parts they are made of."""
+
+from .dual_attention import BasicBlock, DepthAttention, VideoResNet
+from .kinetics import convert_r3d_18, load_kinetics_weights
+from .observation import attention_maps, depth_gates
+from .placement import place_network
+from .presets import (
+    ca_resnet18,
+    da_ca_resnet18,
+    da_resnet18,
+    pa_66_m,
+    resnet18,
+    sa_66,
+    sa_66_m,
+    wa_66,
+    wa_66_m,
+)
+from .prior_attention import MultiTaskLogits, MultiTaskNetwork, SingleTaskNetwork
+from .residual_units import BranchPair, PriorAttentionUnit, ResidualUnit, SelfAttentionUnit
+from .spatial_attention import (
+    LearnableSpatialAttention,
+    RescaledSpatialAttention,
+    SpatialAttention,
+    spatial_softmax,
+)
+from .weights import load_weights, weights_hash
+
+__all__ = [
+    "BasicBlock",
+    "BranchPair",
+    "DepthAttention",
+    "LearnableSpatialAttention",
+    "MultiTaskLogits",
+    "MultiTaskNetwork",
+    "PriorAttentionUnit",
+    "RescaledSpatialAttention",
+    "ResidualUnit",
+    "SelfAttentionUnit",
+    "SingleTaskNetwork",
+    "SpatialAttention",
+    "VideoResNet",
+    "attention_maps",
+    "ca_resnet18",
+    "convert_r3d_18",
+    "da_ca_resnet18",
+    "da_resnet18",
+    "depth_gates",
+    "load_kinetics_weights",
+    "load_weights",
+    "pa_66_m",
+    "place_network",
+    "resnet18",
+    "sa_66",
+    "sa_66_m",
+    "spatial_softmax",
+    "wa_66",
+    "wa_66_m",
+    "weights_hash",
+]
