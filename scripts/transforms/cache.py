@@ -1,0 +1,173 @@
+"""A data set whose deterministic steps run once and stay on disk, never stale, never half-written."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.data import Dataset, MetaTensor
+from monai.transforms import Compose, Randomizable, RandomizableTrait, Transform
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from .fingerprint import fingerprint
+from .refusal import RefusedScan
+from .to_grid import ToGridd
+
+__all__ = ["ScanDataset", "prepare"]
+
+logger = logging.getLogger(__name__)
+ACCEPTED = {"code": "", "message": ""}
+
+
+class ScanDataset(Dataset, Randomizable):
+    """Scans on their grid; the transforms before the first random one are computed once and cached.
+
+    An entry's name is a digest of all that its content depends on (see :func:`fingerprint`), so a scan,
+    a setting or a line of code that changes makes a new entry and never finds the old one. Entries appear
+    by an atomic rename, so that runs may share the folder; one that cannot be read is made again.
+
+    Args:
+        data: items; each is a dict that holds the path of its scan.
+        transform: e.g. :func:`preprocessing`, followed by augmentation.
+        cache_dir: folder of the entries; None computes each item each time.
+        keep_refused: return a refused scan as a grid of zeros and not raise; every item then has
+            ``refusal``, ``{"code": ..., "message": ...}``, with empty strings where the scan was accepted.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[dict[str, Any]],
+        transform: Compose,
+        cache_dir: str | Path | None = None,
+        keep_refused: bool = False,
+    ) -> None:
+        super().__init__(data, transform)
+        self.cache_dir = None if cache_dir is None else Path(cache_dir)
+        self.keep_refused = keep_refused
+        first_random = self.transform.get_index_of_first(
+            lambda t: isinstance(t, RandomizableTrait) or not isinstance(t, Transform)
+        )
+        self.fixed = len(self.transform) if first_random is None else first_random
+
+    def set_random_state(self, seed: int | None = None, state: Any = None) -> "ScanDataset":
+        """Seed the random transforms."""
+        self.transform.set_random_state(seed=seed, state=state)
+        return self
+
+    def _transform(self, index: int) -> Any:
+        item = dict(self.data[index])
+        try:
+            item = self.fixed_part(index)
+            refusal = ACCEPTED
+        except RefusedScan as error:
+            if not self.keep_refused:
+                raise
+            refusal = {"code": error.code, "message": str(error)}
+            item = self._blank(item)
+        if self.keep_refused:
+            item["refusal"] = dict(refusal)
+        return self.transform(item, start=self.fixed)
+
+    def fixed_part(self, index: int) -> dict[str, Any]:
+        """Return an item after the deterministic transforms, from the cache where it is there."""
+        item: dict[Any, Any] = self.data[index]
+        if self.cache_dir is None:
+            return self._compute(item)
+        transforms = self.transform.transforms[: self.fixed]
+        entry = self.cache_dir / f"{fingerprint(item, transforms)}.pt"
+        stored = _load(entry)
+        if stored is None:
+            result = self._compute(item)
+            stored = {
+                key: value for key, value in result.items() if key not in item or value is not item[key]
+            }
+            _save(stored, entry)
+        return {**item, **stored}
+
+    def _compute(self, item: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self.transform(item, end=self.fixed)
+        except RuntimeError as error:  # Compose wraps what its transforms raise
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, RefusedScan):
+                cause = cause.__cause__
+            if cause is None:
+                raise
+            raise cause from None
+
+    def _blank(self, item: dict[Any, Any]) -> dict[Any, Any]:
+        blanks = {}
+        for transform in self.transform.transforms:
+            if isinstance(transform, ToGridd):
+                blanks.update({key: transform.to_grid.blank(str(item[key])) for key in transform.keys})
+        return {**item, **blanks}
+
+
+def prepare(datasets: ScanDataset | Iterable[ScanDataset], num_workers: int = 0) -> list[RefusedScan]:
+    """Fill the cache in parallel processes, and return all refusals, in the order of the items.
+
+    Args:
+        datasets: one, or those of a run; those without a cache_dir are only checked.
+        num_workers: processes; 0 works in this one.
+    """
+    datasets = [datasets] if isinstance(datasets, ScanDataset) else list(datasets)
+    loader = DataLoader(_Refusals(datasets), batch_size=None, num_workers=num_workers)
+    return [refusal for refusal in tqdm(loader, desc="preparing scans", unit="scan") if refusal is not None]
+
+
+class _Refusals(Dataset):
+    """Compute, or find in the cache, each item's deterministic part; give its refusal, or None."""
+
+    def __init__(self, datasets: Iterable[ScanDataset]) -> None:
+        super().__init__([(dataset, index) for dataset in datasets for index in range(len(dataset))])
+
+    def _transform(self, index: int) -> RefusedScan | None:
+        dataset, item = self.data[index]
+        try:
+            dataset.fixed_part(item)
+        except RefusedScan as refusal:
+            return refusal
+        return None
+
+
+def _load(entry: Path) -> dict[str, Any] | None:
+    """Return what an entry holds, or None where there is none or it cannot be read."""
+    try:
+        stored = torch.load(entry, weights_only=True)
+        return {key: _unpacked(value) for key, value in stored.items()}
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # torch.load raises many kinds for a damaged file
+        logger.warning("%s cannot be read (%s); it is made again", entry, type(error).__name__)
+        return None
+
+
+def _save(stored: dict[str, Any], entry: Path) -> None:
+    """Write an entry under another name in its folder, then rename it: no reader ever sees a part of it."""
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=entry.parent, prefix=entry.stem, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save({key: _packed(value) for key, value in stored.items()}, file)
+        Path(temporary).replace(entry)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _packed(value: Any) -> Any:
+    """Take a MetaTensor apart: torch.load reads plain tensors, text and numbers with weights_only."""
+    if not isinstance(value, MetaTensor):
+        return value
+    meta = {str(key): str(item) if isinstance(item, str) else item for key, item in value.meta.items()}
+    return {"tensor": value.as_tensor().contiguous(), "meta": meta}
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"tensor", "meta"}:
+        return MetaTensor(value["tensor"], meta=value["meta"])
+    return value

@@ -1,0 +1,72 @@
+"""Refuse what is not CT in HU, by what HU means."""
+
+import numpy as np
+
+from .refusal import RefusedScan
+from .scan import Scan
+
+__all__ = ["check_hounsfield", "check_shape"]
+
+FEWEST_VOXELS = 8  # along each axis
+FEWEST_VALUES = 64  # distinct values in a sample of the voxels: a mask has fewer, noise makes more
+LUNG_AND_AIR = -500.0  # HU: aerated lung and the room's air lie below
+SOFT_TISSUE = (-200.0, 200.0)  # HU: fat, water, muscle, blood, enhanced vessels
+
+
+def check_shape(shape: tuple[int, ...], name: str) -> None:
+    """Refuse what is not a volume.
+
+    Args:
+        shape: of the array, without channels.
+        name: of the scan, for the message.
+
+    Raises:
+        RefusedScan: ``not_three_dimensional`` or ``too_few_slices``.
+    """
+    if len(shape) != 3:
+        raise RefusedScan(
+            "not_three_dimensional", name, f"shape {shape}; expected one volume of three dimensions"
+        )
+    if min(shape) < FEWEST_VOXELS:
+        raise RefusedScan(
+            "too_few_slices",
+            name,
+            f"shape {shape}; expected at least {FEWEST_VOXELS} slices, the series of a whole chest",
+        )
+
+
+def check_hounsfield(scan: Scan) -> None:
+    """Refuse voxels that are constant, non-finite, a mask, or grey levels other than HU.
+
+    In HU air is -1000 and water 0 by definition, so in a chest CT at least a tenth of the coarse copy is
+    lung or air below :data:`LUNG_AND_AIR`, and at least a tenth is soft tissue.
+
+    Raises:
+        RefusedScan: ``non_finite``, ``constant``, ``mask`` or ``not_hounsfield``.
+    """
+    voxels, coarse = scan.voxels, scan.coarse.voxels
+    if voxels.dtype.kind == "f" and not np.isfinite([voxels.min(), voxels.max()]).all():
+        raise RefusedScan(
+            "non_finite", scan.name, "voxels that are NaN or infinite; expected HU; save it anew"
+        )
+    step = np.maximum(1, np.array(voxels.shape) // 64)
+    values = len(np.unique(voxels[:: step[0], :: step[1], :: step[2]]))
+    low, high = float(coarse.min()), float(coarse.max())
+    if values == 1 and high - low < 1:
+        raise RefusedScan("constant", scan.name, f"all voxels are about {low:g}; expected a chest CT in HU")
+    if values < FEWEST_VALUES:
+        raise RefusedScan(
+            "mask",
+            scan.name,
+            f"only {values} distinct values, from {low:g} to {high:g}, as in a mask; expected a CT",
+        )
+    air = float((coarse < LUNG_AND_AIR).mean())
+    tissue = float(((coarse > SOFT_TISSUE[0]) & (coarse < SOFT_TISSUE[1])).mean())
+    if air < 0.1 or tissue < 0.1:
+        raise RefusedScan(
+            "not_hounsfield",
+            scan.name,
+            f"values from {low:g} to {high:g}, {air:.0%} below {LUNG_AND_AIR:g} (lung, air) and {tissue:.0%} "
+            f"near 0 (soft tissue); expected HU; export it with its rescale slope and intercept and without "
+            f"a display window",
+        )

@@ -1,0 +1,98 @@
+"""A digest of everything that a preprocessed scan depends on."""
+
+import dataclasses
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms import MapTransform
+
+__all__ = ["fingerprint"]
+
+LIBRARIES = ("monai", "nibabel", "numpy", "pydicom", "scipy", "SimpleITK", "torch")
+OUR_CODE = __name__.split(".")[0]
+NOT_INVOLVED = {"benchmark.py", "cache.py", "preview.py"}  # of this room: they change no value
+
+
+def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
+    """Return a digest of an item's files, the transforms' settings and code, and the libraries' versions.
+
+    Files count by path, size and time of change; of a folder, each file in it. Only the keys that the
+    transforms name are looked at, so a corrected label does not compute its scan anew.
+
+    Args:
+        item: of the datalist.
+        transforms: the deterministic ones, in order.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    transforms = list(transforms)
+    keys = sorted({str(key) for t in transforms if isinstance(t, MapTransform) for key in t.keys} & set(item))
+    parts = [f"{key}={_files(item[key])}" for key in keys]
+    parts += [describe(transform) for transform in transforms]
+    parts += [_version(library) for library in LIBRARIES]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def describe(value: Any) -> str:
+    """Return text that is the same in every process for equal settings, unlike ``repr`` and pickles.
+
+    Args:
+        value: numbers, text, containers, arrays, functions, dataclasses, and objects of such attributes.
+    """
+    if value is None or isinstance(value, bool | int | float | str | bytes | Path):
+        return repr(value)
+    if isinstance(value, np.ndarray | torch.Tensor):
+        array = np.ascontiguousarray(value)
+        return f"{array.dtype}{array.shape}{hashlib.sha256(array.tobytes()).hexdigest()}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(sorted(f"{describe(k)}: {describe(v)}" for k, v in value.items())) + "}"
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(map(describe, value))) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(describe, value)) + "]"
+    if hasattr(value, "__qualname__"):
+        return _origin(value)
+    if dataclasses.is_dataclass(value):
+        settings = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    else:
+        settings = getattr(value, "__dict__", {})
+    return f"{_origin(type(value))}{describe(settings)}"
+
+
+def _files(value: Any) -> str:
+    path = Path(str(value))
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    stats = [(file.name, file.stat()) for file in files if file.is_file()]
+    return f"{path.resolve()} {[(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]}"
+
+
+def _origin(kind: Any) -> str:
+    """Return a class's or function's full name, and for our own code a digest of its package's source."""
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    ours = kind.__module__.split(".")[0] == OUR_CODE
+    return (
+        f"{name}@{source_digest(Path(sys.modules[kind.__module__].__file__ or '').parent)}" if ours else name
+    )
+
+
+@cache
+def source_digest(folder: Path) -> str:
+    """Return a digest of the Python files of a folder, but for those that change no value."""
+    files = [file for file in sorted(folder.glob("*.py")) if file.name not in NOT_INVOLVED]
+    return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
+
+
+@cache
+def _version(library: str) -> str:
+    try:
+        return f"{library} {metadata.version(library)}"
+    except metadata.PackageNotFoundError:
+        return f"{library} absent"

@@ -1,0 +1,68 @@
+"""From the scan's voxels to the network's grid in one resampling, and back."""
+
+from collections.abc import Sequence
+
+import nibabel
+import numpy as np
+import torch
+
+from .regions import Box
+from .resampling import resample
+from .scan import AIR, Scan, box_affine
+
+__all__ = ["grid_to_scan", "scan_to_grid"]
+
+
+def scan_to_grid(scan: Scan, box: Box, shape: Sequence[int]) -> tuple[torch.Tensor, np.ndarray]:
+    """Resample a box of a scan onto a grid; spacing, crop and resize are one anti-aliased map.
+
+    Args:
+        scan: in HU.
+        box: in the scan's voxels; beyond the scan there is air.
+        shape: voxels of the grid along R, A, S.
+
+    Returns:
+        HU, float32, shape ``shape``; and the affine ``(4, 4)`` from grid voxel to world mm.
+    """
+    low, high = np.array(box.low), np.array(box.high)
+    volume = resample(scan.voxels, low, high, shape, fill=AIR, floor=AIR)
+    return volume, scan.affine @ box_affine(low, high, np.array(shape))
+
+
+def grid_to_scan(
+    volume: torch.Tensor,
+    grid_affine: torch.Tensor | np.ndarray,
+    scan_affine: torch.Tensor | np.ndarray,
+    scan_shape: Sequence[int],
+    fill: float = 0.0,
+) -> torch.Tensor:
+    """Map a volume on the grid, such as a heat map, onto the scan's own voxels.
+
+    Args:
+        volume: shape ``(R, A, S)``.
+        grid_affine: its affine, as :func:`scan_to_grid` returned it.
+        scan_affine: affine of the scan as it was read, in any orientation.
+        scan_shape: shape of the scan as it was read.
+        fill: value of scan voxels outside the grid.
+
+    Returns:
+        float32, shape ``scan_shape``: linear between grid voxels, averaged where the scan is coarser.
+
+    Raises:
+        ValueError: the grid's axes are not the scan's.
+    """
+    scan_affine, grid_affine = np.asarray(scan_affine, dtype=float), np.asarray(grid_affine, dtype=float)
+    orientation = nibabel.io_orientation(scan_affine)
+    order = np.argsort(orientation[:, 0])
+    shape = np.array(scan_shape)[order]
+    to_grid = (
+        np.linalg.inv(grid_affine) @ scan_affine @ nibabel.orientations.inv_ornt_aff(orientation, scan_shape)
+    )
+    scale = np.diag(to_grid)[:3]
+    skew = to_grid[:3, :3] - np.diag(scale)
+    if (scale <= 0).any() or np.abs(skew * shape).max() > 0.01:
+        raise ValueError("the grid's axes are not the scan's: its affine does not come from this scan")
+    low = to_grid[:3, 3] - scale / 2
+    mapped = resample(volume.numpy(), low, low + scale * shape, shape, fill=fill)
+    to_array = nibabel.orientations.ornt_transform(np.array([[0, 1], [1, 1], [2, 1]]), orientation)
+    return torch.from_numpy(np.ascontiguousarray(nibabel.apply_orientation(mapped.numpy(), to_array)))

@@ -1,0 +1,184 @@
+"""The lungs, found coarsely and without a network: enough for a box."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from .hull import Hull
+from .refusal import RefusedScan
+from .scan import Scan
+
+__all__ = ["Lungs", "find_lungs"]
+
+TISSUE = -320.0  # HU: halfway between aerated lung and soft tissue
+ROOM_AIR = -950.0  # HU: below lies the room's air; lung lies above, but for emphysema
+AIRWAY_WIDTH = 24.0  # mm: no airway is wider, every lung is
+REACH = 30.0  # mm: from the wide part of a lung into its recesses
+SMALLEST_LUNG = 100.0  # mL of aerated lung in one piece
+SCARCE_AIR = 0.05  # share of the scan: with less of the room's air, the field of view lies within the body
+LARGEST_CUT = 0.1  # share of the lungs that may lie open to the sides of the field of view
+LARGEST_END = 0.5  # share of the lungs' widest axial section that may lie in the first or last slice
+OPEN_END = 1000.0  # mm2 of lung in the first or last slice: worth a flag
+ROOM_FOR_A_LUNG = 0.6  # of the other lung's width, between that lung and the body's far side
+IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
+IN_PLANE[:, 1, 1] = IN_PLANE[1, :, 1] = True
+
+
+@dataclass(frozen=True, eq=False)
+class Lungs:
+    """The lungs of a scan, on its coarse copy.
+
+    Attributes:
+        coarse: the copy.
+        mask: aerated lung, shape of ``coarse.voxels``; without trachea and outside air.
+        hull: convex hull of the mask, which bridges consolidation, in voxels of ``coarse``.
+        flags: ``lungs_cut_at_top``, ``lungs_cut_at_bottom``, ``one_lung`` where they hold.
+    """
+
+    coarse: Scan
+    mask: np.ndarray
+    hull: Hull
+    flags: tuple[str, ...] = ()
+
+
+def find_lungs(scan: Scan) -> Lungs:
+    """Find the aerated lungs of a chest CT and the convex hull around them.
+
+    As the first step of PARL: threshold and connected components. Air below :data:`TISSUE` that reaches the
+    sides of its own axial slice is outside. What tissue encloses is freed of all that is narrow, and its
+    large pieces are the lungs; touching lungs are one piece. Where one side holds no air (a lung that is
+    consolidated throughout), the hull is that of the other lung and its mirror image.
+
+    Args:
+        scan: in HU.
+
+    Raises:
+        RefusedScan: ``no_lungs``, or ``partial_thorax`` where the field of view cuts them.
+    """
+    coarse = scan.coarse
+    unit = coarse.spacing.prod() / 1000  # mL a voxel
+    air = coarse.voxels < TISSUE
+    enclosed = _enclosed(air)
+    mask = _large_pieces(_without_airways(enclosed, coarse.spacing), SMALLEST_LUNG / unit)
+    body = _body(coarse.voxels)
+    if not mask.any():
+        raise _no_lungs(coarse)
+    open_air = air & ~enclosed & (coarse.voxels > ROOM_AIR) & _between(body)
+    _check_sides(mask, open_air, coarse)
+    flags = _cut_ends(mask, coarse, scan.name)
+    hull = Hull.of_points(Hull.surface(coarse.voxels, mask, TISSUE))
+    width, depth, _ = (hull.high - hull.low) * coarse.spacing
+    if width < depth:
+        hull = _with_mirror_image(hull, body[:, :, mask.any((0, 1))], scan.name)
+        flags = (*flags, "one_lung")
+    return Lungs(coarse, mask, hull, flags)
+
+
+def _with_mirror_image(hull: Hull, body: np.ndarray, name: str) -> Hull:
+    """Return the hull of one lung and of its mirror image, where the body has room for the other lung.
+
+    Two lungs side by side are wider than deep, one alone is deeper than wide.
+
+    Args:
+        hull: deeper than wide.
+        body: the slices that have lung, shape ``(R, A, slices)``.
+        name: of the scan, for the message.
+    """
+    across = np.flatnonzero(body.any((1, 2)))
+    room = max(hull.low[0] - across[0], across[-1] - hull.high[0])
+    if room < ROOM_FOR_A_LUNG * (hull.high[0] - hull.low[0]):
+        raise RefusedScan(
+            "partial_thorax",
+            name,
+            "only one lung lies in the field of view; expected a whole chest; give the scan uncropped",
+        )
+    mirrored = hull.points * [-1, 1, 1] + [float(across[0] + across[-1]), 0, 0]
+    return Hull.of_points(np.concatenate([hull.points, mirrored]))
+
+
+def _no_lungs(coarse: Scan) -> RefusedScan:
+    share = float((coarse.voxels < ROOM_AIR).mean())
+    if share < SCARCE_AIR:
+        reason = (
+            f"a part of the body: no lung lies whole in it, and of the room's air it shows only {share:.0%}"
+        )
+        return RefusedScan("partial_thorax", coarse.name, f"{reason}; expected a whole chest")
+    return RefusedScan("no_lungs", coarse.name, "no lungs found; expected a CT of the chest")
+
+
+def _check_sides(mask: np.ndarray, open_air: np.ndarray, coarse: Scan) -> None:
+    """Refuse lungs of which a good part lies open to the sides of the field of view."""
+    whole = int(mask.sum())
+    if open_air.sum() <= LARGEST_CUT * whole:
+        return
+    cut = int(_without_airways(open_air, coarse.spacing).sum())
+    if cut > LARGEST_CUT * (whole + cut):
+        whole_volume, cut_volume = (coarse.spacing.prod() / 1000 * count for count in (whole, cut))
+        raise RefusedScan(
+            "partial_thorax",
+            coarse.name,
+            f"the sides of the field of view cut {cut_volume:.0f} mL of lung and leave {whole_volume:.0f} mL "
+            f"whole; expected a whole chest; give the scan uncropped",
+        )
+
+
+def _enclosed(air: np.ndarray) -> np.ndarray:
+    """Return the air that tissue encloses in its own axial slice.
+
+    The trachea and the mouth join the lungs to the room in three dimensions; within a slice nothing does.
+    """
+    labels, count = ndimage.label(air, structure=IN_PLANE)
+    sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    enclosed = np.ones(count + 1, dtype=bool)
+    enclosed[np.unique(np.concatenate([side.ravel() for side in sides]))] = False
+    enclosed[0] = False
+    return enclosed[labels]
+
+
+def _without_airways(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Keep what holds a cube wider than an airway, and what is reached from there within :data:`REACH`.
+
+    The reach is along paths in the mask: it follows a recess down beside the diaphragm, and from the hila
+    it enters the airways but does not get as far up as the lungs' tips.
+    """
+    size = np.maximum(1, np.round(AIRWAY_WIDTH / spacing)).astype(int).tolist()
+    core = ndimage.maximum_filter(ndimage.minimum_filter(mask, size, mode="nearest"), size) & mask
+    return ndimage.binary_dilation(core, iterations=round(REACH / spacing.min()), mask=mask)
+
+
+def _large_pieces(mask: np.ndarray, smallest: float) -> np.ndarray:
+    labels, _ = ndimage.label(mask)
+    large = np.bincount(labels.ravel()) >= smallest
+    large[0] = False
+    return large[labels]
+
+
+def _body(voxels: np.ndarray) -> np.ndarray:
+    """Return the largest piece of tissue, without what is thin, such as the table's shell."""
+    solid = ndimage.minimum_filter(voxels > TISSUE, 3, mode="nearest")
+    labels, count = ndimage.label(solid)
+    return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count else solid
+
+
+def _between(body: np.ndarray) -> np.ndarray:
+    """Return the voxels that have body both before and behind them: a cushion under the patient has not."""
+    behind = np.logical_or.accumulate(body, axis=1)
+    before = np.logical_or.accumulate(body[:, ::-1], axis=1)[:, ::-1]
+    return behind & before
+
+
+def _cut_ends(mask: np.ndarray, coarse: Scan, name: str) -> tuple[str, ...]:
+    """Return flags for lungs that go on beyond the first or the last slice; refuse where most of them do."""
+    areas = mask.sum((0, 1)) * coarse.spacing[0] * coarse.spacing[1]
+    flags = []
+    for end, area in (("top", areas[-1]), ("bottom", areas[0])):
+        if area > LARGEST_END * areas.max():
+            raise RefusedScan(
+                "partial_thorax",
+                name,
+                f"the scan ends amid the lungs, at their {end}; expected a whole chest; give all slices",
+            )
+        if area > OPEN_END:
+            flags.append(f"lungs_cut_at_{end}")
+    return tuple(flags)

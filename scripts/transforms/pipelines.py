@@ -1,0 +1,48 @@
+"""The preprocessing that training, evaluation and inference share."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from monai.transforms import Compose, LoadImaged
+
+from .reading import ScanReader
+from .regions import Region
+from .to_grid import ToGridd
+
+__all__ = ["preprocessing"]
+
+
+def preprocessing(
+    region: Region,
+    spatial_shape: Sequence[int],
+    window: tuple[float, float] = (-500.0, 1500.0),
+    key: str = "image",
+) -> Compose:
+    """From a path to the network's grid: read, check, find the region, resample once, window.
+
+    Args:
+        region: :class:`LungRegion` or :class:`WholeScanRegion`.
+        spatial_shape: voxels of the grid along R, A, S.
+        window: ``(level, width)`` in HU that becomes 0..1.
+        key: of the scan's path in the item, and of the grid; other keys pass through.
+
+    Returns:
+        A flat Compose (a nested one counts as random and would not be cached).
+    """
+    return Compose([_load(key), ToGridd(key, region, spatial_shape, window)])
+
+
+def _load(key: str) -> LoadImaged:
+    """Build LoadImaged without the warnings of a GPU decoder that MONAI tries to register meanwhile."""
+    logger = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader", category=UserWarning)
+            reader: Any = ScanReader()  # MONAI annotates classes only, and takes instances
+            return LoadImaged(key, reader=reader, ensure_channel_first=True, dtype=None)
+    finally:
+        logger.setLevel(level)

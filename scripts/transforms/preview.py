@@ -1,0 +1,139 @@
+"""Look at what the network will see: ``python -m scripts.transforms.preview SCAN... --output_dir DIR``.
+
+One PNG per scan. Above: the scan in three planes with the coarse lung mask (cyan), its convex hull (yellow)
+and the box (red). Below: the grid as the network sees it. Radiological convention: the patient's right is on
+the left of the picture, anterior and head are up (anterior left in the sagittal plane), millimetres true.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checks import check_hounsfield, check_shape
+from .finding import find_scans
+from .grid import scan_to_grid
+from .lungs import Lungs, find_lungs
+from .reading import ScanReader
+from .refusal import RefusedScan
+from .regions import Box, LungRegion, WholeScanRegion
+from .scan import Scan
+
+__all__ = ["main"]
+
+PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}  # axes (R, A, S) across and up the picture
+AT = (
+    0.72,
+    0.5,
+    0.5,
+)  # share of the box along R, A, S where the planes lie: the sagittal one in the right lung
+WINDOW = (-1250.0, 250.0)  # HU
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw the scans that the command line names; return 1 if any was refused."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.transforms.preview", description=__doc__)
+    parser.add_argument("scans", nargs="+", help="scans, or folders of scans")
+    parser.add_argument("--output_dir", required=True, type=Path)
+    parser.add_argument("--spatial_shape", nargs=3, type=int, default=(96, 96, 96), metavar=("R", "A", "S"))
+    parser.add_argument("--margin", type=float, default=10.0, help="mm around the lungs")
+    parser.add_argument("--region", choices=("lung", "scan"), default="lung")
+    options = parser.parse_args(arguments)
+    region = LungRegion(options.margin) if options.region == "lung" else WholeScanRegion()
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+    refused = 0
+    for number, path in enumerate(find_scans(options.scans), 1):
+        try:
+            scan = _read(path)
+            figure = _draw(scan, find_lungs(scan), region(scan), options.spatial_shape)
+        except RefusedScan as refusal:
+            refused += 1
+            print(f"refused ({refusal.code}): {refusal}", file=sys.stderr)
+            continue
+        picture = options.output_dir / f"{number:03d}_{Path(path).name}.png"
+        figure.savefig(picture, dpi=80)
+        print(picture)
+    return 1 if refused else 0
+
+
+def _read(path: str) -> Scan:
+    voxels, meta = ScanReader().get_data(Path(path))
+    check_shape(tuple(voxels.shape), path)
+    scan = Scan.from_array(voxels.numpy(), meta["affine"], path)
+    check_hounsfield(scan)
+    return scan
+
+
+def _draw(scan: Scan, lungs: Lungs, box: Box, shape: Sequence[int]) -> Any:
+    """Return a figure of the scan above and its grid below, in mm from the scan's first voxel."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    volume, affine = scan_to_grid(scan, box, shape)
+    low, high = np.array(box.low) * scan.spacing, np.array(box.high) * scan.spacing
+    at = low + (high - low) * AT
+    coarse = _positions(scan, lungs.coarse.affine, lungs.mask.shape)
+    outlines = ((lungs.hull.mask(lungs.mask.shape), "yellow"), (lungs.mask, "cyan"))
+    figure = Figure(figsize=(15, 10.5), layout="constrained")
+    figure.suptitle(
+        f"{scan.name[-90:]}\nspacing {_text(scan.spacing, 2)} mm, box {_text(high - low, 0)} mm, "
+        f"grid {_text(shape, 0)}" + "".join(f", {flag}" for flag in box.flags)
+    )
+    above, below = figure.subplots(2, 3)
+    for axes, (name, (across, up)) in zip(above, PLANES.items(), strict=True):
+        _show(axes, scan.voxels, _positions(scan, scan.affine, scan.voxels.shape), (across, up), at, WINDOW)
+        for mask, colour in outlines:
+            axes.contour(*_plane(mask, coarse, (across, up), at), levels=[0.5], colors=colour, linewidths=0.8)
+        size = (high - low)[[across, up]]
+        axes.add_patch(Rectangle((low[across], low[up]), *size, fill=False, edgecolor="red"))
+        axes.set_title(name)
+    for axes, plane in zip(below, PLANES.values(), strict=True):
+        _show(axes, volume.numpy(), _positions(scan, affine, shape), plane, at, WINDOW)
+    return figure
+
+
+def _positions(scan: Scan, affine: np.ndarray, shape: Sequence[int]) -> list[np.ndarray]:
+    """Return where the voxels of a grid along the scan's axes lie, along R, A and S, in mm."""
+    to_scan = np.linalg.inv(scan.affine) @ affine
+    return [
+        (to_scan[axis, axis] * np.arange(size) + to_scan[axis, 3]) * scan.spacing[axis]
+        for axis, size in enumerate(shape)
+    ]
+
+
+def _plane(
+    voxels: np.ndarray, positions: list[np.ndarray], plane: tuple[int, int], at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the positions across and up, and the voxels of the nearest plane, rows running up."""
+    across, up = plane
+    through = 3 - across - up
+    index = int(np.abs(positions[through] - at[through]).argmin())
+    return positions[across], positions[up], np.take(voxels, index, axis=through).T
+
+
+def _show(
+    axes: Any,
+    voxels: np.ndarray,
+    positions: list[np.ndarray],
+    plane: tuple[int, int],
+    at: np.ndarray,
+    window: tuple[float, float],
+) -> None:
+    across, up, picture = _plane(voxels, positions, plane, at)
+    half_across, half_up = (across[1] - across[0]) / 2, (up[1] - up[0]) / 2
+    edges = (across[0] - half_across, across[-1] + half_across, up[0] - half_up, up[-1] + half_up)
+    low, high = window
+    axes.imshow(picture, cmap="gray", vmin=low, vmax=high, origin="lower", extent=edges, aspect="equal")
+    axes.invert_xaxis()  # R and A grow to the left of the picture
+    axes.set_axis_off()
+
+
+def _text(numbers: Sequence[float] | np.ndarray, digits: int) -> str:
+    return " x ".join(f"{number:.{digits}f}" for number in numbers)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""A scan as it was read -> the network's grid, checked, as a MONAI transform."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, Transform
+from monai.utils import TransformBackends
+
+from .checks import check_hounsfield, check_shape
+from .grid import scan_to_grid
+from .regions import Box, Region
+from .scan import Scan
+
+__all__ = ["ToGrid", "ToGridd"]
+
+NOWHERE = Box((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+
+
+class ToGrid(Transform):
+    """Check a chest CT, find its region, put it on the network's grid with one resampling, and window it.
+
+    Args:
+        region: scan -> box, e.g. :class:`LungRegion`.
+        spatial_shape: voxels of the grid along R, A, S.
+        window: ``(level, width)`` in HU: the window becomes 0..1, what lies outside is clamped.
+
+    Shape:
+        - Input: MetaTensor ``(1, X, Y, Z)`` in HU, of any orientation
+        - Output: MetaTensor ``(1, R, A, S)``, float32 in 0..1, whose affine maps grid voxels to world mm.
+          Its meta holds ``filename_or_obj``, ``original_affine``, ``original_shape``, ``box_low`` and
+          ``box_high`` (faces in the scan's canonical voxels), ``region``, and ``flags`` (words parted by
+          spaces: lists of different lengths do not collate).
+
+    Raises:
+        RefusedScan: the scan is no chest CT in HU.
+    """
+
+    backend = [TransformBackends.TORCH]
+
+    def __init__(
+        self, region: Region, spatial_shape: Sequence[int], window: tuple[float, float] = (-500.0, 1500.0)
+    ) -> None:
+        if len(spatial_shape) != 3 or min(spatial_shape) < 1:
+            raise ValueError(f"spatial_shape={spatial_shape} is not three positive sizes (R, A, S)")
+        if window[1] <= 0:
+            raise ValueError(f"window={window}: its width is not positive")
+        self.region = region
+        self.spatial_shape = tuple(int(size) for size in spatial_shape)
+        self.window = (float(window[0]), float(window[1]))
+
+    def __call__(self, image: MetaTensor) -> MetaTensor:
+        name = str(image.meta.get("filename_or_obj", "scan"))
+        check_shape(tuple(image.shape[1:]), name)
+        affine = np.asarray(image.affine, dtype=float)
+        scan = Scan.from_array(image[0].numpy(), affine, name)
+        check_hounsfield(scan)
+        box = self.region(scan)
+        volume, grid_affine = scan_to_grid(scan, box, self.spatial_shape)
+        level, width = self.window
+        volume.sub_(level).div_(width).add_(0.5).clamp_(0, 1)
+        return self._with_meta(volume, grid_affine, box, name, affine, tuple(image.shape[1:]))
+
+    def blank(self, name: str) -> MetaTensor:
+        """Return the grid of a refused scan: zeros, with the same meta keys as any other."""
+        return self._with_meta(
+            torch.zeros(self.spatial_shape), np.eye(4), NOWHERE, name, np.eye(4), (0, 0, 0)
+        )
+
+    def _with_meta(
+        self,
+        volume: torch.Tensor,
+        grid_affine: np.ndarray,
+        box: Box,
+        name: str,
+        affine: np.ndarray,
+        shape: tuple[int, ...],
+    ) -> MetaTensor:
+        meta = {
+            "filename_or_obj": name,
+            "original_affine": torch.from_numpy(affine.copy()),
+            "original_shape": torch.tensor(shape),
+            "box_low": torch.tensor(box.low, dtype=torch.float64),
+            "box_high": torch.tensor(box.high, dtype=torch.float64),
+            "space": "RAS",
+            "region": repr(self.region),
+            "flags": " ".join(box.flags),
+        }
+        return MetaTensor(volume[None], affine=torch.from_numpy(grid_affine), meta=meta)
+
+
+class ToGridd(MapTransform):
+    """Dictionary-based wrapper of :class:`ToGrid`."""
+
+    backend = ToGrid.backend
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        region: Region,
+        spatial_shape: Sequence[int],
+        window: tuple[float, float] = (-500.0, 1500.0),
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.to_grid = ToGrid(region, spatial_shape, window)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.to_grid(d[key])
+        return d

@@ -1,0 +1,197 @@
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from monai.data import DataLoader, MetaTensor, list_data_collate
+from monai.transforms import Compose, MapTransform, RandFlipd, RandShiftIntensityd
+from toy_chest import chest
+
+from scripts.transforms import LungRegion, RefusedScan, ScanDataset, cache, prepare, preprocessing
+
+SHAPE = (16, 14, 18)
+
+
+class Count(MapTransform):
+    """Count how often the deterministic part runs."""
+
+    calls = 0
+
+    def __call__(self, data):
+        type(self).calls += 1
+        return {**data, "mean": float(data["image"].mean())}
+
+
+def pipeline(*more, margin=10.0):
+    return Compose([*preprocessing(LungRegion(margin), SHAPE).transforms, Count("image"), *more])
+
+
+@pytest.fixture
+def items(tmp_path):
+    Count.calls = 0
+    paths = [tmp_path / f"{name}.nii" for name in ("one", "two", "flat")]
+    for path, spacing in zip(paths, ((5.0, 6.0, 7.5), (6.0, 5.0, 8.0), None), strict=True):
+        array, affine = chest(spacing) if spacing else (np.zeros((12, 13, 14), np.int16), np.eye(4))
+        nibabel.save(nibabel.Nifti1Image(array, affine), path)
+    return [{"image": str(path), "label": k} for k, path in enumerate(paths)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "cache"
+
+
+def assert_same(a, b):
+    assert a.keys() == b.keys()
+    assert torch.equal(a["image"].as_tensor(), b["image"].as_tensor())
+    assert a["image"].meta.keys() == b["image"].meta.keys()
+    for key, value in a["image"].meta.items():
+        other = b["image"].meta[key]
+        assert torch.equal(value, other) if isinstance(value, torch.Tensor) else value == other
+    assert a["label"] == b["label"]
+    assert a["mean"] == b["mean"]
+
+
+def test_cached_and_computed_items_are_the_same_to_the_bit(items, folder):
+    cached = ScanDataset(items[:2], pipeline(), folder)
+    computed = ScanDataset(items[:2], pipeline())
+    for index in (0, 1):
+        first, second = cached[index], cached[index]
+        assert_same(first, computed[index])
+        assert_same(second, computed[index])
+        assert isinstance(second["image"], MetaTensor)
+        assert type(first["image"].meta["space"]) is type(second["image"].meta["space"])
+
+
+def test_the_deterministic_part_runs_once(items, folder):
+    dataset = ScanDataset(items[:2], pipeline(), folder)
+    for _ in range(3):
+        assert dataset[1]["label"] == 1
+    assert Count.calls == 1
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_corrected_label_is_seen_at_once(items, folder):
+    assert ScanDataset(items[:1], pipeline(), folder)[0]["label"] == 0
+    assert ScanDataset([{**items[0], "label": 2}], pipeline(), folder)[0]["label"] == 2
+    assert Count.calls == 1
+
+
+def test_a_changed_scan_is_not_served_stale(items, folder):
+    dataset = ScanDataset(items[:1], pipeline(), folder)
+    before = dataset[0]["image"]
+    array, affine = chest((5.0, 6.0, 7.5), consolidated=[((70, 0, 0), 50)])
+    nibabel.save(nibabel.Nifti1Image(array, affine), items[0]["image"])
+    assert not torch.equal(dataset[0]["image"], before)
+
+
+def test_a_changed_setting_is_not_served_stale(items, folder):
+    narrow, wide = (ScanDataset(items[:1], pipeline(margin=m), folder)[0]["image"] for m in (0.0, 40.0))
+    assert not torch.equal(narrow, wide)
+    assert Count.calls == 2
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"x" * len(b)])
+def test_a_damaged_entry_is_made_again(items, folder, damage, caplog):
+    dataset = ScanDataset(items[:1], pipeline(), folder)
+    expected = dataset[0]
+    entry = next(folder.iterdir())
+    entry.write_bytes(damage(entry.read_bytes()))
+    with caplog.at_level(logging.WARNING):
+        assert_same(dataset[0], expected)
+    assert "made again" in caplog.text
+    assert_same(dataset[0], expected)
+    assert Count.calls == 2
+
+
+def test_entries_hold_only_what_weights_only_reads(items, folder):
+    ScanDataset(items[:1], pipeline(), folder)[0]
+    stored = torch.load(next(folder.iterdir()), weights_only=True)
+    assert stored.keys() == {"image", "mean"}
+    assert type(stored["image"]["tensor"]) is torch.Tensor
+
+
+def test_a_failed_write_leaves_nothing_behind(items, folder, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("scripts.transforms.cache.Path.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        ScanDataset(items[:1], pipeline(), folder)[0]
+    assert list(folder.iterdir()) == []
+
+
+def test_two_runs_may_share_the_folder(items, folder):
+    transform = preprocessing(LungRegion(), SHAPE)
+    runs = [ScanDataset(items[:2], transform, folder) for _ in range(2)]
+    assert prepare(runs, num_workers=2) == []  # each worker takes the same scan at about the same time
+    assert [path.suffix for path in folder.iterdir()] == [".pt", ".pt"]
+    assert torch.equal(runs[0][1]["image"], ScanDataset(items[:2], transform)[1]["image"])
+
+
+def test_no_reader_sees_a_part_of_an_entry(folder):
+    entry = folder / "entry.pt"
+    values = [{"image": torch.full((300, 300), float(k))} for k in range(2)]
+    cache._save(values[0], entry)
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(lambda v=v: [cache._save(v, entry) for _ in range(30)]) for v in values]
+        while not all(writer.done() for writer in writers):
+            image = cache._load(entry)["image"]
+            assert image.unique().numel() == 1
+
+
+def test_random_transforms_come_on_top_and_follow_the_seed(items, folder):
+    random = (
+        RandFlipd("image", prob=0.5, spatial_axis=0),
+        RandShiftIntensityd("image", offsets=0.2, prob=1.0),
+    )
+    dataset = ScanDataset(items[:1], pipeline(*random), folder)
+
+    def draw(seed):
+        dataset.set_random_state(seed)
+        return [dataset[0]["image"].as_tensor() for _ in range(3)]
+
+    first, again, other = draw(1), draw(1), draw(2)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], other[0])
+    assert Count.calls == 1
+
+
+def test_a_refused_scan_raises_unless_it_is_kept(items, folder):
+    with pytest.raises(RefusedScan, match=r"flat\.nii") as caught:
+        ScanDataset(items, pipeline(), folder)[2]
+    assert caught.value.code == "constant"
+
+
+def test_kept_refusals_collate_with_the_rest(items, folder):
+    transform = preprocessing(LungRegion(), SHAPE)
+    dataset = ScanDataset([*items, {"image": "none.nii", "label": 0}], transform, folder, keep_refused=True)
+    batch = next(iter(DataLoader(dataset, batch_size=4, collate_fn=list_data_collate)))
+    assert batch["image"].shape == (4, 1, *SHAPE)
+    assert batch["refusal"]["code"] == ["", "", "constant", "not_found"]
+    assert batch["refusal"]["message"][0] == ""
+    assert "flat.nii: all voxels are about 0" in batch["refusal"]["message"][2]
+    assert batch["image"][2:].eq(0).all()
+    assert batch["image"].meta["filename_or_obj"][2] == items[2]["image"]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_prepare_fills_the_cache_and_returns_all_refusals(items, folder, num_workers):
+    transform = preprocessing(LungRegion(), SHAPE)
+    train, select = ScanDataset(items[1:], transform, folder), ScanDataset(items[:1], transform, folder)
+    refusals = prepare([train, select], num_workers)
+    assert [(r.code, Path(r.name).name) for r in refusals] == [("constant", "flat.nii")]
+    assert len(list(folder.glob("*.pt"))) == 2
+
+
+def test_other_errors_are_not_taken_for_refusals(items, folder):
+    class Broken(MapTransform):
+        def __call__(self, data):
+            raise KeyError("a bug")
+
+    with pytest.raises(RuntimeError, match="Broken"):
+        ScanDataset(items, Compose([Broken("image")]), folder, keep_refused=True)[0]
