@@ -1,0 +1,25 @@
+"""What is learnt and how: loss, batches, augmentation, checkpoints."""
+
+from .augmentation import dual_attention_augmentation, prior_attention_augmentation
+from .batches import ClassBalancedBatches, ShuffledBatches
+from .checkpoints import BestAndLast, LoadWeights
+from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
+from .losses import LossTerms, MultiTaskLoss
+from .preparation import prepare_scans
+from .record import record_run
+
+__all__ = [
+    "BestAndLast",
+    "ClassBalancedBatches",
+    "LoadWeights",
+    "LossTermRecorder",
+    "LossTerms",
+    "MultiTaskLoss",
+    "ReseedEachEpoch",
+    "ShuffledBatches",
+    "dual_attention_augmentation",
+    "prepare_plain_batch",
+    "prepare_scans",
+    "prior_attention_augmentation",
+    "record_run",
+]

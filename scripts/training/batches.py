@@ -1,0 +1,131 @@
+"""Which scans meet in a batch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch.distributed as dist
+from torch.utils.data import Sampler
+
+from scripts.errors import UserError
+
+__all__ = ["ClassBalancedBatches", "ShuffledBatches"]
+
+
+class _EpochBatches(Sampler[list[int]]):
+    """Batches that follow from the seed and the epoch alone, so that a resumed run draws the same ones.
+
+    Under ``torchrun`` each process draws its own share of the same shuffled scans.
+    """
+
+    def __init__(self, batches_per_epoch: int, seed: int) -> None:
+        self.batches_per_epoch = batches_per_epoch
+        self.seed = seed
+        self.epoch = 0
+        parallel = dist.is_available() and dist.is_initialized()
+        self.rank, self.world_size = (dist.get_rank(), dist.get_world_size()) if parallel else (0, 1)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, counted from 0, whose batches come next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches_per_epoch
+
+
+class ClassBalancedBatches(_EpochBatches):
+    """Draw each batch with a stated number of scans of each class.
+
+    Wang et al., IEEE TMI 39(8), 2020: 4 non-pneumonia, 3 other pneumonia and 3 COVID-19. Each class is
+    shuffled and dealt out without end: each of its scans is used once before any is used twice, also
+    across epochs.
+
+    Args:
+        data: datalist items, each with ``label``.
+        counts: scans of class 0, 1, 2 in the batch of each process.
+        batches_per_epoch: length of an epoch.
+        seed: of the shuffling.
+
+    Raises:
+        UserError: a class that the batches need has no scan.
+
+    Example:
+        >>> items = [{"label": label} for label in (0, 0, 1, 2)]
+        >>> batches = ClassBalancedBatches(items, counts=(2, 1, 1), batches_per_epoch=3)
+        >>> [sorted(batch) for batch in batches]
+        [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]]
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Mapping[str, Any]],
+        counts: Sequence[int] = (4, 3, 3),
+        batches_per_epoch: int = 100,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(batches_per_epoch, seed)
+        labels = np.array([item["label"] for item in data])
+        self.counts = tuple(counts)
+        self.members = [np.flatnonzero(labels == label) for label in range(len(self.counts))]
+        for label, (count, members) in enumerate(zip(self.counts, self.members, strict=True)):
+            if count and not len(members):
+                raise UserError(
+                    f"each batch needs {count} scans of class {label}; the training list has none"
+                )
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.batches_per_epoch):
+            share = (self.epoch * self.batches_per_epoch + step) * self.world_size + self.rank
+            yield [
+                index
+                for label, count in enumerate(self.counts)
+                for index in self._deal(label, share * count, (share + 1) * count)
+            ]
+
+    def _deal(self, label: int, start: int, stop: int) -> list[int]:
+        """Return cards start to stop of the class's endless, ever newly shuffled pack."""
+        members = self.members[label]
+        cards = []
+        for position in range(start, stop):
+            turn, place = divmod(position, len(members))
+            cards.append(int(members[self._shuffle(label, turn)[place]]))
+        return cards
+
+    def _shuffle(self, label: int, turn: int) -> np.ndarray:
+        return np.random.default_rng((self.seed, label, turn)).permutation(len(self.members[label]))
+
+
+class ShuffledBatches(_EpochBatches):
+    """Shuffle all scans each epoch and cut them into batches; the few that fill no batch sit out.
+
+    Shi et al., 2021, train so, with batches of 4.
+
+    Args:
+        data: datalist items.
+        batch_size: scans in the batch of each process.
+        seed: of the shuffling.
+
+    Raises:
+        UserError: there are fewer scans than one batch of every process takes.
+
+    Example:
+        >>> len(ShuffledBatches([{"label": 0}] * 10, batch_size=4))
+        2
+    """
+
+    def __init__(self, data: Sequence[Mapping[str, Any]], batch_size: int = 4, seed: int = 0) -> None:
+        super().__init__(0, seed)
+        self.count = len(data)
+        self.batch_size = batch_size
+        self.batches_per_epoch = self.count // (batch_size * self.world_size)
+        if not self.batches_per_epoch:
+            raise UserError(
+                f"{self.count} training scans fill no batch of {batch_size} in {self.world_size} processes; "
+                f"lower the batch size"
+            )
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
+        for step in range(self.batches_per_epoch):
+            start = (step * self.world_size + self.rank) * self.batch_size
+            yield order[start : start + self.batch_size].tolist()

@@ -1,0 +1,114 @@
+"""The best model, the last state, and how a run goes on from it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Events
+from monai.engines import Workflow
+
+from scripts.errors import UserError
+from scripts.networks import load_weights
+
+__all__ = ["BestAndLast", "LoadWeights"]
+
+LAST_STATE = "last_state.pt"
+
+
+class BestAndLast:
+    """Keep the best weights as ``model.pt`` and all that is needed to resume as ``last_state.pt``.
+
+    The best is what the evaluator's key metric, on the scans that select, says. Attach after the handler
+    that validates. Files are replaced whole, so an interrupted run never leaves half of one.
+
+    Args:
+        ckpt_dir: where the two files go.
+        network: ``model.pt`` is its plain state dict, as every client of a bundle reads it.
+        optimizer: saved for resuming.
+        lr_scheduler: saved for resuming.
+        evaluator: holds the key metric.
+        resume: go on from ``last_state.pt``; without it, a folder that already holds one is refused.
+
+    Raises:
+        UserError: (when the engine starts) there is nothing to resume, or something not to be overwritten.
+    """
+
+    def __init__(
+        self,
+        ckpt_dir: str | Path,
+        network: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        lr_scheduler: Any,
+        evaluator: Workflow,
+        resume: bool = False,
+    ) -> None:
+        self.ckpt_dir = Path(ckpt_dir)
+        self.parts = {"network": network, "optimizer": optimizer, "lr_scheduler": lr_scheduler}
+        self.evaluator = evaluator
+        self.resume = resume
+
+    def attach(self, engine: Workflow) -> None:
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
+
+    def start(self, engine: Workflow) -> None:
+        path = self.ckpt_dir / LAST_STATE
+        if self.resume:
+            self._load(engine, path)
+        elif path.exists():
+            raise UserError(
+                f"{path}: an earlier run is there; go on with it by --resume True, "
+                f"or choose another --output_dir"
+            )
+
+    def save(self, engine: Workflow) -> None:
+        self.ckpt_dir.mkdir(parents=True, exist_ok=True)
+        best = self.evaluator.state
+        if best.best_metric_epoch == engine.state.epoch:
+            _replace(self.parts["network"].state_dict(), self.ckpt_dir / "model.pt")
+        state = {name: part.state_dict() for name, part in self._all_parts(engine).items()}
+        state["progress"] = {
+            "epoch": engine.state.epoch,
+            "iteration": engine.state.iteration,
+            "best_metric": float(best.best_metric),
+            "best_metric_epoch": best.best_metric_epoch,
+        }
+        _replace(state, self.ckpt_dir / LAST_STATE)
+
+    def _load(self, engine: Workflow, path: Path) -> None:
+        if not path.is_file():
+            raise UserError(f"{path}: no earlier run to resume; leave out --resume or correct --output_dir")
+        state = torch.load(path, map_location=engine.state.device, weights_only=True)
+        for name, part in self._all_parts(engine).items():
+            part.load_state_dict(state[name])
+        progress = state["progress"]
+        engine.state.epoch, engine.state.iteration = progress["epoch"], progress["iteration"]
+        self.evaluator.state.best_metric = progress["best_metric"]
+        self.evaluator.state.best_metric_epoch = progress["best_metric_epoch"]
+
+    def _all_parts(self, engine: Workflow) -> dict[str, Any]:
+        scaler = getattr(engine, "scaler", None)  # only with automatic mixed precision
+        return self.parts if scaler is None else {**self.parts, "scaler": scaler}
+
+
+class LoadWeights:
+    """Read a checkpoint into the network when the engine starts.
+
+    Args:
+        path: a state dict.
+        network: receives it.
+    """
+
+    def __init__(self, path: str | Path, network: torch.nn.Module) -> None:
+        self.path = path
+        self.network = network
+
+    def attach(self, engine: Workflow) -> None:
+        engine.add_event_handler(Events.STARTED, lambda: load_weights(self.network, self.path))
+
+
+def _replace(content: dict[str, Any], path: Path) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    torch.save(content, partial)
+    partial.replace(path)

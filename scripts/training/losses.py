@@ -1,0 +1,64 @@
+"""What is minimised."""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+__all__ = ["LossTerms", "MultiTaskLoss"]
+
+NON_PNEUMONIA, COVID_19 = 0, 2
+
+
+class LossTerms(NamedTuple):
+    """The three summands of Eq. 7, each a scalar."""
+
+    detection: torch.Tensor
+    pneumonia_type: torch.Tensor
+    combined: torch.Tensor
+
+
+class MultiTaskLoss(nn.Module):
+    r"""Sum of the detection, pneumonia-type and three-class cross-entropies.
+
+    Wang et al., IEEE TMI 39(8), 2020, Eq. 7, with a mini-batch of M scans, of which
+    :math:`M_{cls}` show pneumonia:
+
+    .. math::
+
+        L = \tfrac{1}{M} \sum_M L_{det} + \tfrac{1}{M_{cls}} \sum_{M_{cls}} L_{type}
+          + \tfrac{1}{M} \sum_M L_{combined}
+
+    Detection asks for pneumonia (1) or none (0). Type asks for COVID-19 (1) or another pneumonia (0)
+    and looks at the scans with pneumonia only: a batch without any contributes 0. A network with one
+    output, or a multi-task one in eval mode, is held to the third term alone.
+
+    Shape:
+        - prediction: named tuple of logits ``detection (B, 2)``, ``pneumonia_type (B, 2)`` and
+          ``combined (B, 3)``; or one tensor ``(B, 3)``
+        - label: ``(B,)`` integers: 0 non-pneumonia, 1 other pneumonia, 2 COVID-19
+        - output: scalar
+
+    Example:
+        >>> MultiTaskLoss()(torch.zeros(4, 3), torch.tensor([0, 1, 2, 2]))  # log 3
+        tensor(1.0986)
+    """
+
+    def terms(self, prediction: tuple[torch.Tensor, ...], label: torch.Tensor) -> LossTerms:
+        """Return the three summands for a named tuple of logits."""
+        detection, pneumonia_type, combined = prediction
+        ill = label != NON_PNEUMONIA
+        type_sum = cross_entropy(pneumonia_type[ill], (label[ill] == COVID_19).long(), reduction="sum")
+        return LossTerms(
+            detection=cross_entropy(detection, ill.long()),
+            pneumonia_type=type_sum / ill.sum().clamp(min=1),
+            combined=cross_entropy(combined, label),
+        )
+
+    def forward(
+        self, prediction: torch.Tensor | tuple[torch.Tensor, ...], label: torch.Tensor
+    ) -> torch.Tensor:
+        if isinstance(prediction, torch.Tensor):
+            return cross_entropy(prediction, label)
+        return torch.stack(self.terms(prediction, label)).sum()

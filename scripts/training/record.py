@@ -1,0 +1,74 @@
+"""What a run must leave behind so that somebody else can repeat it."""
+
+import hashlib
+import json
+import platform
+import shlex
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import fire
+import torch
+from monai.bundle import ConfigParser
+
+__all__ = ["record_run"]
+
+
+def record_run(output_dir: str | Path, datalist: str | Path, device: torch.device, seed: int) -> None:
+    """Write the command, its resolved config, and the environment into the run's folder.
+
+    The config is written only for a run started by ``python -m monai.bundle run``: a host program that
+    builds the workflow itself knows what it gave. A resumed run keeps the earlier records beside its own.
+
+    Args:
+        output_dir: the run's folder; gains ``config.yaml`` and ``environment.json``.
+        datalist: its SHA-256 says which data the run saw.
+        device: that the network runs on.
+        seed: of the run.
+    """
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = _resolved_config(sys.argv)
+    if config is not None:
+        ConfigParser.export_config_file(config, str(_unused(folder / "config.yaml")), fmt="yaml")
+    environment = {
+        "command": shlex.join(["python", "-m", "monai.bundle", *sys.argv[1:]])
+        if config is not None
+        else None,
+        "seed": seed,
+        "datalist_sha256": hashlib.sha256(Path(datalist).read_bytes()).hexdigest(),
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"CPU, {torch.get_num_threads()} threads",
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cuda": torch.version.cuda,
+        "packages": dict(sorted((found.metadata["Name"], found.version) for found in distributions())),
+    }
+    _unused(folder / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
+
+
+def _resolved_config(arguments: list[str]) -> dict[str, Any] | None:
+    """Read the config files and overrides off the command line just as MONAI does."""
+    if not arguments[0].endswith(str(Path("monai", "bundle", "__main__.py"))):
+        return None
+    seen: dict[str, Any] = {}
+
+    def run(run_id: str | None = None, **overrides: Any) -> None:
+        seen.update(overrides)
+
+    fire.Fire({"run": run}, command=arguments[1:])
+    parser = ConfigParser()
+    parser.read_config(seen.pop("config_file"))
+    parser.update(pairs={name: value for name, value in seen.items() if value is not None})
+    return parser.get()
+
+
+def _unused(path: Path) -> Path:
+    candidate, count = path, 1
+    while candidate.exists():
+        count += 1
+        candidate = path.with_stem(f"{path.stem}_{count}")
+    return candidate

@@ -1,0 +1,30 @@
+import numpy as np
+
+from scripts.evaluation import patient_bootstrap
+
+
+def width(patients, values):
+    low, high = patient_bootstrap(lambda rows: values[rows].mean(), patients)
+    return high - low
+
+
+def test_interval_covers_the_truth_in_about_95_of_100_samples():
+    random = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        values = (random.random(80) < 0.7).astype(float)
+        low, high = patient_bootstrap(lambda rows, v=values: v[rows].mean(), range(80), resamples=400)
+        covered += low <= 0.7 <= high
+    assert 0.88 <= covered / 200 <= 1.0
+
+
+def test_repeated_scans_of_a_patient_do_not_narrow_the_interval():
+    values = np.tile([1.0, 0.0, 1.0, 1.0, 0.0], 4)
+    once = np.repeat(values, 1)
+    assert width(range(20), once) < width(np.repeat(range(5), 4), np.repeat([1.0, 0.0, 1.0, 1.0, 0.0], 4))
+
+
+def test_same_seed_gives_the_same_interval():
+    values = np.arange(10.0)
+    mean = lambda rows: values[rows].mean()  # noqa: E731
+    assert patient_bootstrap(mean, range(10), seed=3) == patient_bootstrap(mean, range(10), seed=3)

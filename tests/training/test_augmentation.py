@@ -1,0 +1,36 @@
+import torch
+
+from scripts.training import dual_attention_augmentation, prior_attention_augmentation
+
+GRID = (12, 12, 7)
+
+
+def volumes(transforms, count):
+    image = torch.rand(1, *GRID, generator=torch.Generator().manual_seed(1))
+    for index, transform in enumerate(transforms):
+        transform.set_random_state(index)
+    for _ in range(count):
+        item = {"image": image.clone()}
+        for transform in transforms:
+            item = transform(item)
+        yield image, item["image"]
+
+
+def test_prior_attention_augmentation_only_permutes_voxels_and_keeps_the_long_axis():
+    seen = set()
+    for image, changed in volumes(prior_attention_augmentation(), 300):
+        assert changed.shape == image.shape
+        torch.testing.assert_close(changed.flatten().sort().values, image.flatten().sort().values)
+        slices = {tuple(image[..., s].flatten().sort().values.tolist()) for s in range(GRID[2])}
+        assert {tuple(changed[..., s].flatten().sort().values.tolist()) for s in range(GRID[2])} == slices
+        seen.add(tuple(changed.flatten()[:20].tolist()))
+    assert len(seen) == 16  # the 8 symmetries of a square, upright and upside down
+
+
+def test_dual_attention_augmentation_moves_the_image_a_little_within_slices():
+    differences = [
+        (changed.mean(dim=(1, 2)).sort().values - image.mean(dim=(1, 2)).sort().values).abs().max().item()
+        for image, changed in volumes(dual_attention_augmentation(), 20)
+    ]
+    assert len({round(difference, 6) for difference in differences}) > 10
+    assert max(differences) < 0.5

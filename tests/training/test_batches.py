@@ -1,0 +1,84 @@
+from collections import Counter
+from itertools import chain
+
+import pytest
+import torch.distributed as dist
+
+from scripts.errors import UserError
+from scripts.training import ClassBalancedBatches, ShuffledBatches
+
+ITEMS = [{"label": label} for label in [0] * 23 + [1] * 11 + [2] * 7]
+
+
+@pytest.fixture
+def process(monkeypatch):
+    """Pretend to be one process of several."""
+
+    def become(rank, world_size):
+        monkeypatch.setattr(dist, "is_initialized", lambda: True)
+        monkeypatch.setattr(dist, "get_rank", lambda: rank)
+        monkeypatch.setattr(dist, "get_world_size", lambda: world_size)
+
+    return become
+
+
+def balanced(epoch=0, seed=0, batches_per_epoch=9):
+    sampler = ClassBalancedBatches(ITEMS, (4, 3, 3), batches_per_epoch, seed)
+    sampler.set_epoch(epoch)
+    return list(sampler)
+
+
+def test_every_batch_has_the_stated_counts():
+    for batch in balanced():
+        assert Counter(ITEMS[index]["label"] for index in batch) == {0: 4, 1: 3, 2: 3}
+
+
+def test_each_scan_of_a_class_is_used_once_before_any_is_used_twice_also_across_epochs():
+    drawn = list(chain(*balanced(epoch=0), *balanced(epoch=1)))
+    for label, size in enumerate((23, 11, 7)):
+        of_class = [index for index in drawn if ITEMS[index]["label"] == label]
+        for start in range(0, len(of_class) - size + 1, size):
+            assert len(set(of_class[start : start + size])) == size
+
+
+def test_seed_and_epoch_decide_the_batches():
+    assert balanced() == balanced()
+    assert balanced(epoch=3) == balanced(epoch=3)
+    assert balanced() != balanced(seed=1)
+    assert balanced() != balanced(epoch=1)
+
+
+def test_processes_together_draw_what_one_process_with_larger_batches_draws(process):
+    process(0, 2)
+    first = balanced(batches_per_epoch=4)
+    process(1, 2)
+    second = balanced(batches_per_epoch=4)
+    process(0, 1)
+    alone = list(ClassBalancedBatches(ITEMS, (8, 6, 6), batches_per_epoch=4))
+    for one, other, both in zip(first, second, alone, strict=True):
+        assert sorted(one + other) == sorted(both)
+
+
+def test_a_class_without_scans_is_named():
+    with pytest.raises(UserError, match="3 scans of class 1; the training list has none"):
+        ClassBalancedBatches([{"label": 0}, {"label": 2}], (4, 3, 3))
+
+
+def test_shuffled_batches_use_each_scan_at_most_once_an_epoch():
+    batches = list(ShuffledBatches(ITEMS, batch_size=4))
+    drawn = list(chain(*batches))
+    assert len(batches) == len(ITEMS) // 4
+    assert len(set(drawn)) == len(drawn) == 40
+
+
+def test_shuffled_processes_draw_different_scans(process):
+    shares = []
+    for rank in range(3):
+        process(rank, 3)
+        shares.append(set(chain(*ShuffledBatches(ITEMS, batch_size=4))))
+    assert not shares[0] & shares[1] and not shares[0] & shares[2] and not shares[1] & shares[2]
+
+
+def test_too_few_scans_for_a_batch_are_named():
+    with pytest.raises(UserError, match="3 training scans fill no batch of 4"):
+        ShuffledBatches(ITEMS[:3], batch_size=4)

@@ -1,0 +1,57 @@
+"""Oracle: Eq. 7 of Wang et al., by hand, with logits whose cross-entropies are logarithms of fractions."""
+
+from math import log
+
+import pytest
+import torch
+
+from scripts.networks import MultiTaskLogits
+from scripts.training import MultiTaskLoss
+
+
+def odds(*rows):
+    """Logits whose softmax is proportional to the given numbers."""
+    return torch.tensor(rows).float().log()
+
+
+def test_hand_worked_case_of_equation_7():
+    prediction = MultiTaskLogits(
+        detection=odds([1, 1], [1, 3], [3, 1]),
+        pneumonia_type=odds([1, 9], [3, 1], [1, 1]),
+        combined=odds([1, 1, 2], [1, 1, 2], [1, 1, 2]),
+    )
+    label = torch.tensor([0, 1, 2])
+    terms = MultiTaskLoss().terms(prediction, label)
+    assert terms.detection.item() == pytest.approx((log(2) + log(4 / 3) + log(4)) / 3)
+    assert terms.pneumonia_type.item() == pytest.approx(
+        (log(4 / 3) + log(2)) / 2
+    )  # the normal scan has no type
+    assert terms.combined.item() == pytest.approx((log(4) + log(4) + log(2)) / 3)
+    assert MultiTaskLoss()(prediction, label).item() == pytest.approx(sum(term.item() for term in terms))
+
+
+def test_a_batch_without_pneumonia_contributes_no_type_loss_and_no_gradient():
+    pneumonia_type = torch.randn(4, 2, requires_grad=True)
+    prediction = MultiTaskLogits(torch.randn(4, 2), pneumonia_type, torch.randn(4, 3))
+    loss = MultiTaskLoss()
+    assert loss.terms(prediction, torch.zeros(4, dtype=torch.long)).pneumonia_type.item() == 0
+    loss(prediction, torch.zeros(4, dtype=torch.long)).backward()
+    torch.testing.assert_close(pneumonia_type.grad, torch.zeros(4, 2))
+
+
+def test_a_single_output_trains_with_the_third_term_alone():
+    logits, label = torch.randn(5, 3), torch.tensor([0, 1, 2, 2, 0])
+    prediction = MultiTaskLogits(torch.randn(5, 2), torch.randn(5, 2), logits)
+    torch.testing.assert_close(
+        MultiTaskLoss()(logits, label), MultiTaskLoss().terms(prediction, label).combined
+    )
+
+
+def test_swapping_the_two_pneumonias_swaps_the_type_logits():
+    loss = MultiTaskLoss()
+    logits = torch.randn(6, 2)
+    rest = torch.randn(6, 2), torch.randn(6, 3)
+    label, swapped = torch.tensor([0, 1, 2, 1, 2, 2]), torch.tensor([0, 2, 1, 2, 1, 1])
+    one = loss.terms(MultiTaskLogits(rest[0], logits, rest[1]), label).pneumonia_type
+    other = loss.terms(MultiTaskLogits(rest[0], logits.flip(1), rest[1]), swapped).pneumonia_type
+    torch.testing.assert_close(one, other)
