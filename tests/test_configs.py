@@ -1,0 +1,257 @@
+"""Every config in configs/ loads, agrees with its siblings, and runs."""
+
+import inspect
+import json
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from pydoc import locate
+
+import pytest
+import torch
+from monai.bundle import ConfigParser, ConfigWorkflow
+
+from scripts.delivery.json_configs import NAMES, as_json
+from scripts.errors import user_error_behind
+from scripts.evaluation import read_predictions
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+TRAIN, EVALUATE, INFERENCE = (CONFIGS / f"{name}.yaml" for name in ("train", "evaluate", "inference"))
+RECIPES = sorted(CONFIGS.glob("recipe_*.yaml"))
+SMALL = {"spatial_shape": [32, 32, 24], "max_epochs": 1, "batches_per_epoch": 2, "num_workers": 0}
+LOADED = {path: ConfigParser.load_config_file(path) for path in (TRAIN, EVALUATE, INFERENCE, *RECIPES)}
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory):
+    """One cache of preprocessed phantoms for all runs."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def workflow(phantoms, cache_dir):
+    """Build a workflow as ``monai.bundle run`` does, on small phantoms and a small grid."""
+
+    def build(run_id, *configs, **override):
+        kind = "inference" if run_id == "inference" else "train"
+        if kind == "train":
+            override = {"dataset_dir": str(phantoms), "cache_dir": str(cache_dir)} | override
+        override = {key: str(value) if isinstance(value, Path) else value for key, value in override.items()}
+        built = ConfigWorkflow(
+            [str(path) for path in configs],
+            run_id=run_id,
+            workflow_type=kind,
+            logging_file=False,
+            **SMALL | override,
+        )
+        built.initialize()
+        return built
+
+    return build
+
+
+@contextmanager
+def user_error(match):
+    """Expect a user's mistake, however MONAI wraps it; its message is appended to the list given."""
+    messages = []
+    try:
+        yield messages
+    except Exception as error:
+        mistake = user_error_behind(error)
+        if mistake is None:
+            raise
+        messages.append(str(mistake))
+    assert messages, "no error"
+    assert re.search(match, messages[0]), messages[0]
+
+
+def in_bases(key):
+    """Say whether train.yaml or inference.yaml knows a key, or the part that it sets takes it."""
+    for path in (TRAIN, INFERENCE):
+        base = ConfigParser(LOADED[path])
+        if key in base:
+            return True
+        parent, _, leaf = key.rpartition("::")
+        if parent and parent in base:
+            return leaf in inspect.signature(locate(base[f"{parent}::_target_"])).parameters
+    return False
+
+
+def test_there_are_recipes_for_the_other_eight_networks():
+    names = {path.stem.removeprefix("recipe_") for path in RECIPES}
+    networks = {
+        "wa_66",
+        "sa_66",
+        "wa_66_m",
+        "sa_66_m",
+        "resnet18",
+        "ca_resnet18",
+        "da_resnet18",
+        "da_ca_resnet18",
+    }
+    assert networks <= names
+    for name in networks:
+        assert LOADED[CONFIGS / f"recipe_{name}.yaml"]["network_def::_target_"] == f"scripts.networks.{name}"
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_sets_only_what_a_base_config_knows(recipe):
+    own = set(LOADED[recipe])
+    unknown = {key for key in own if not in_bases(key)}
+    text = recipe.read_text()
+    assert all(text.count(f"@{key}") for key in unknown), f"{unknown} are neither known nor used"
+
+
+def test_the_four_dual_attention_recipes_differ_only_in_the_network():
+    recipes = [dict(LOADED[CONFIGS / f"recipe_{name}resnet18.yaml"]) for name in ("", "ca_", "da_", "da_ca_")]
+    assert len({recipe.pop("network_def::_target_") for recipe in recipes}) == 4
+    assert recipes[0] == recipes[1] == recipes[2] == recipes[3]
+
+
+def test_train_and_inference_agree_on_all_they_share():
+    train, inference = LOADED[TRAIN], LOADED[INFERENCE]
+    shared = {key for key in train.keys() & inference.keys() if train[key] != inference[key]}
+    assert shared == {"dataset_dir", "output_dir", "initialize", "run"}
+
+
+def test_evaluation_and_inference_agree_on_what_makes_predictions():
+    evaluate, inference = LOADED[EVALUATE], LOADED[INFERENCE]
+    assert evaluate["validate::handlers"] == inference["handlers"]
+    assert LOADED[TRAIN]["validate"]["postprocessing"] == inference["postprocessing"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_json_twins_are_current(name):
+    assert (CONFIGS / f"{name}.json").read_text() == as_json(CONFIGS / f"{name}.yaml"), "run `make configs`"
+
+
+def test_plain_run_does_what_the_named_run_does():
+    named = {TRAIN: "training", EVALUATE: "evaluation", INFERENCE: "inference"}
+    for path, name in named.items():
+        assert LOADED[path]["run"] == f"%{name}" and LOADED[path][name]
+
+
+@pytest.mark.parametrize("run_id", ["training", "inference"])
+def test_monai_finds_all_properties_of_a_bundle(run_id, workflow, tmp_path):
+    assert (
+        workflow(run_id, {"training": TRAIN}.get(run_id, INFERENCE), output_dir=tmp_path).check_properties()
+        == []
+    )
+
+
+@pytest.mark.parametrize("recipe", [None, *RECIPES], ids=lambda path: path.stem if path else "train")
+def test_every_recipe_trains_evaluates_and_answers(recipe, workflow, phantoms, tmp_path):
+    overlay = [recipe] if recipe else []
+    workflow("training", TRAIN, *overlay, output_dir=tmp_path).run()
+    assert (tmp_path / "model.pt").is_file()
+    assert list((tmp_path / "tensorboard").iterdir())
+    workflow("evaluation", TRAIN, *overlay, EVALUATE, output_dir=tmp_path).run()
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    tested = json.loads((phantoms / "datalist.json").read_text())["test"]
+    assert metrics["scans"] == len(tested) and metrics["refused_scans"] == 0
+    evaluated = read_predictions(tmp_path / "predictions.csv")
+    answers = workflow(
+        "inference", INFERENCE, *overlay,
+        output_dir=tmp_path / "answers", ckpt_path=tmp_path / "model.pt",
+        scans=[str(phantoms / item["image"]) for item in tested],
+    )  # fmt: skip
+    answers.run()
+    assert [row["prob_covid_19"] for row in read_predictions(tmp_path / "answers/predictions.csv")] == [
+        row["prob_covid_19"] for row in evaluated
+    ]
+
+
+def test_a_fold_is_evaluated_on_scans_that_neither_trained_nor_selected(workflow, phantoms, tmp_path):
+    built = workflow("training", TRAIN, fold=1, output_dir=tmp_path)
+    built.run()
+    workflow("evaluation", TRAIN, EVALUATE, fold=1, output_dir=tmp_path).run()
+    reported = {row["patient"] for row in read_predictions(tmp_path / "predictions.csv")}
+    for part in ("train", "validate"):
+        assert not reported & {
+            item["patient"] for item in built.parser.get_parsed_content(f"{part}::dataset").data
+        }
+    datalist = json.loads((phantoms / "datalist.json").read_text())
+    assert reported == {item["patient"] for item in datalist["training"] if item["fold"] == 1}
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(num_workers, workflow, tmp_path):
+    long = {"max_epochs": 3, "num_workers": num_workers}
+    workflow("training", TRAIN, output_dir=tmp_path / "whole", **long).run()
+    interrupted = tmp_path / "interrupted"
+    workflow("training", TRAIN, output_dir=interrupted, **long | {"max_epochs": 1}).run()
+    workflow("training", TRAIN, output_dir=interrupted, resume=True, **long).run()
+    whole, resumed = (torch.load(run / "last_state.pt") for run in (tmp_path / "whole", interrupted))
+    assert whole["progress"] == resumed["progress"] and whole["progress"]["iteration"] == 6
+    for name, weight in whole["network"].items():
+        assert torch.equal(weight, resumed["network"][name]), name
+
+
+def test_a_second_run_does_not_overwrite_the_first(workflow, tmp_path):
+    workflow("training", TRAIN, output_dir=tmp_path).run()
+    with user_error("an earlier run is there"):
+        workflow("training", TRAIN, output_dir=tmp_path).run()
+    with user_error("no earlier run to resume"):
+        workflow("training", TRAIN, output_dir=tmp_path / "elsewhere", resume=True).run()
+
+
+def test_a_checkpoint_of_another_network_is_refused_with_the_names_that_differ(workflow, phantoms, tmp_path):
+    other = workflow("inference", INFERENCE, CONFIGS / "recipe_wa_66.yaml", output_dir=tmp_path)
+    torch.save(other.network_def.state_dict(), tmp_path / "model.pt")
+    answers = workflow(
+        "inference",
+        INFERENCE,
+        output_dir=tmp_path,
+        ckpt_path=tmp_path / "model.pt",
+        scans=str(phantoms / "images"),
+    )
+    with user_error(r"does not fit MultiTaskNetwork: \d+ missing \(stages.header"):
+        answers.run()
+
+
+def test_a_bad_scan_does_not_stop_the_others_and_sets_the_exit_status(workflow, phantoms, tmp_path):
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"not a scan")
+    built = workflow("inference", INFERENCE, output_dir=tmp_path)
+    torch.save(built.network_def.state_dict(), tmp_path / "model.pt")
+    good = sorted((phantoms / "images").iterdir())[:2]
+    answers = workflow(
+        "inference", INFERENCE, output_dir=tmp_path, ckpt_path=tmp_path / "model.pt",
+        scans=[str(good[0]), str(broken), str(tmp_path / "missing.nii.gz"), str(good[1])],
+    )  # fmt: skip
+    with pytest.raises(SystemExit) as status:
+        answers.run()
+    assert status.value.code == 1
+    rows = read_predictions(tmp_path / "predictions.csv")
+    assert [bool(row["prediction"]) for row in rows] == [True, False, False, True]
+    assert rows[1]["reason"].startswith("unreadable") and rows[2]["reason"].startswith("not_found")
+
+
+def test_training_stops_at_a_refused_scan_and_names_it(workflow, phantoms, tmp_path):
+    datalist = json.loads((phantoms / "datalist.json").read_text())
+    for items in (datalist["training"], datalist["validation"]):
+        for item in items:
+            item["image"] = str(phantoms / item["image"])
+    datalist["training"][3]["image"] = datalist["training"][5]["image"] = "gone.nii.gz"
+    (tmp_path / "datalist.json").write_text(json.dumps(datalist))
+    with user_error(r"2 of \d+ scans cannot be used") as messages:
+        workflow("training", TRAIN, dataset_dir=tmp_path, output_dir=tmp_path / "run").run()
+    assert messages[0].count("gone.nii.gz") == 2
+
+
+def test_learning_rates_fall_as_the_papers_say(workflow, tmp_path):
+    """PARL: x 0.95 every 500 iterations. Dual attention: half a cosine over all of training, to zero."""
+
+    def rates(*configs, steps, **override):
+        parser = workflow("training", *configs, output_dir=tmp_path, **override).parser
+        optimizer, scheduler = (parser.get_parsed_content(key) for key in ("optimizer", "lr_scheduler"))
+        for _ in range(steps):
+            optimizer.step()
+            scheduler.step()
+            yield optimizer.param_groups[0]["lr"]
+
+    parl = list(rates(TRAIN, steps=1000))
+    assert parl[498] == pytest.approx(1e-4) and parl[499] == pytest.approx(0.95e-4)
+    assert parl[999] == pytest.approx(0.95**2 * 1e-4)
+    dual = list(rates(TRAIN, CONFIGS / "recipe_resnet18.yaml", steps=10, max_epochs=5))
+    assert dual[4] == pytest.approx(0.5e-3) and dual[9] == pytest.approx(0, abs=1e-12)
