@@ -1,10 +1,13 @@
 """datalist.json, read and checked."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
+
+from .zip_paths import join_zip_path, split_zip_path
 
 __all__ = ["fold_items", "read_datalist"]
 
@@ -13,14 +16,17 @@ FILE_KEYS = ("image", "lobes", "lesions")
 
 
 def read_datalist(path: str | Path) -> dict[str, list[dict[str, Any]]]:
-    """Read a datalist; the paths of images and masks come back absolute.
+    """Read a datalist; the paths of images and masks come back absolute, links below its folder untouched.
 
     Args:
         path: a ``datalist.json``; the paths in it are relative to its folder.
 
     Returns:
         The lists ``training``, ``validation`` and ``test`` (an absent one is empty). Beside its absolute
-        ``image``, each item keeps the path as it was written under ``name``, for use in outputs.
+        ``image``, each item keeps the path as it was written under ``name``, for use in outputs. A scan
+        inside a zip stays ``archive.zip::folder``. Where a scan is a folder of slices and an item has
+        ``slices``, those files, in that order, are the scan (of DICOM files, they are a choice, and their
+        position orders them).
 
     Raises:
         UserError: the file is missing or not JSON, a field is missing or wrong, or a patient's scans
@@ -81,8 +87,15 @@ def _checked(item: dict[str, Any], list_name: str, path: Path) -> dict[str, Any]
             f"{path}: {item['image']} has label {item.get('label')!r}; expected 0 non-pneumonia, "
             f"1 other pneumonia or 2 COVID-19"
         )
-    absolute = {key: str((path.parent / item[key]).resolve()) for key in FILE_KEYS if item.get(key)}
+    folder = path.parent.resolve()
+    absolute = {key: _absolute(folder, item[key]) for key in FILE_KEYS if item.get(key)}
     return {**item, **absolute, "name": item["image"]}
+
+
+def _absolute(folder: Path, written: str) -> str:
+    outer, inner = split_zip_path(written)
+    path = os.path.normpath(folder / outer)
+    return path if inner is None else join_zip_path(path, inner)
 
 
 def _check_patients(lists: dict[str, list[dict[str, Any]]], path: Path) -> None:

@@ -81,3 +81,16 @@ def test_a_missing_or_broken_file_says_what_to_do(tmp_path):
 def test_an_unknown_fold_names_those_there_are(datalist):
     with pytest.raises(UserError, match=r"fold 7 is not in the training list, which has folds \[0, 1\]"):
         fold_items(datalist(training=[item("a", fold=0), item("b", fold=1)]), fold=7)
+
+
+def test_a_scan_in_a_zip_stays_in_its_zip_and_slices_stay_in_order(datalist, tmp_path):
+    scan = {"image": "../zips/CP-1.zip::CP/1/../2", "label": 1, "patient": "a", "slices": ["2.png", "0.png"]}
+    (read,) = read_datalist(datalist(test=[scan]))["test"]
+    assert read["image"] == f"{tmp_path.parent}/zips/CP-1.zip::CP/1/../2"  # inside a zip nothing is followed
+    assert (read["slices"], read["name"]) == (["2.png", "0.png"], scan["image"])
+
+
+def test_links_below_the_folder_stay_links(datalist, tmp_path):
+    (tmp_path / "images").symlink_to(tmp_path / "store")
+    (read,) = read_datalist(datalist(test=[item("a")]))["test"]
+    assert read["image"] == str(tmp_path / "images/a.nii.gz")

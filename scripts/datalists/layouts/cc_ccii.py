@@ -1,0 +1,165 @@
+"""CC-CCII (Zhang et al., Cell 181, 2020): zips or folders ``CLASS/PATIENT/SCAN/*.png or jpg``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import UserError
+
+from ..zip_paths import join_zip_path, zip_folders
+from .clean_cc_ccii import Key, correct_slices, order_as_listed, read_corrections, read_published_lists
+from .collection import Collection, Layout, Request
+from .trees import is_image, list_folder, natural_order
+
+__all__ = ["CC_CCII"]
+
+SOURCE = "cc_ccii"
+CLASSES = {"Normal": 0, "CP": 1, "NCP": 2}
+CORRECTIONS = "CT_cleaned.csv"
+SIDE_FILES = (
+    CORRECTIONS,
+    "unzip_filenames.csv",
+    "lesions_slices.csv",
+    "ct_train.json",
+    "ct_val.json",
+    "ct_test.json",
+)
+MEANING = {
+    "0": "Normal control",
+    "1": "CP, common (community-acquired) pneumonia; not defined by fibrosis as the ILD of Wang et al.",
+    "2": "NCP, COVID-19 pneumonia",
+}
+NOTES = [
+    "CC-CCII has 8-bit slices without spacing; how each patient was diagnosed is not in the release",
+    "CC-CCII's bodies are masked out in 62 % of Normal, 10 % of NCP and 0.3 % of CP scans: a shortcut",
+]
+
+
+@dataclass(frozen=True)
+class _Scan:
+    image: str
+    names: list[str]
+
+
+def collect_cc_ccii(request: Request) -> Collection:
+    """Collect CC-CCII from folders, zips or both; corrected where Clean-CC-CCII's files lie beside it.
+
+    The json splits come first (the corrections are in them), else ``CT_cleaned.csv``; scans that they do
+    not know are left out. An item gains ``slices``, the file names to read in order, only where that is
+    not all of them by number.
+    """
+    collection = Collection({SOURCE: MEANING}, list(NOTES))
+    scans = _find_scans(request.root, collection)
+    published = read_published_lists(request.root)
+    table = request.csv or request.root / CORRECTIONS
+    if published:
+        found = _known(request, request.root / "ct_*.json", scans, set(published), collection)
+        for key in found:
+            name, listed = published[key]
+            slices = _checked(key, "the json splits", order_as_listed, scans[key].names, listed)
+            collection.items.append({**_item(key, scans[key], slices), "list": name})
+    elif table.is_file() or request.csv:
+        rows = read_corrections(table)
+        unusable = {key for key, row in rows.items() if row["repeat_ids"] in ("discard", "no image")}
+        collection.leave_out(f"unusable by {table.name}", ["/".join(key) for key in scans if key in unusable])
+        wanted = {key: scan for key, scan in scans.items() if key not in unusable}
+        for key in _known(request, table, wanted, set(rows) - unusable, collection):
+            row, names = rows[key], scans[key].names
+            slices = _checked(key, str(table), correct_slices, names, row["repeat_ids"], row["re_order"])
+            if slices:
+                masked = {"masked_body": True} if row["is_seg"] == "1" else {}
+                collection.items.append({**_item(key, scans[key], slices), **masked})
+            else:
+                collection.leave_out(f"no slice left by {table.name}", ["/".join(key)])
+    else:
+        collection.items = [_item(key, scan, scan.names) for key, scan in scans.items()]
+    return collection
+
+
+def _find_scans(root: Path, collection: Collection) -> dict[Key, _Scan]:
+    scans: dict[Key, _Scan] = {}
+    folders, files = list_folder(root)
+    archives = [name for name in files if name.lower().endswith(".zip")]
+    collection.leave_out("not part of the layout", [n for n in files if n not in (*SIDE_FILES, *archives)])
+    for folder in folders:
+        if folder in CLASSES:
+            _add_folders(root, folder, scans, collection)
+        else:
+            inner, strays = list_folder(root / folder)
+            packed = [name for name in strays if name.lower().endswith(".zip")]
+            archives += [f"{folder}/{name}" for name in packed]
+            if inner or not packed:
+                collection.leave_out("not a folder CP, NCP or Normal", [folder])
+    for archive in archives:
+        for path, members in zip_folders(root / archive).items():
+            image = join_zip_path(archive, path)
+            names = [member.filename.rpartition("/")[2] for member in members]
+            _add(tuple(path.split("/")[-3:]), image, names, scans, collection)
+    return dict(sorted(scans.items(), key=lambda entry: natural_order("/".join(entry[0]))))
+
+
+def _add_folders(root: Path, group: str, scans: dict[Key, _Scan], collection: Collection) -> None:
+    patients, strays = list_folder(root / group)
+    collection.leave_out("not in a scan's folder", [f"{group}/{name}" for name in strays])
+    for patient in patients:
+        names, strays = list_folder(root / group / patient)
+        collection.leave_out("not in a scan's folder", [f"{group}/{patient}/{name}" for name in strays])
+        for scan in names:
+            image = f"{group}/{patient}/{scan}"
+            _add((group, patient, scan), image, list_folder(root / image)[1], scans, collection)
+
+
+def _add(
+    key: tuple[str, ...], image: str, names: list[str], scans: dict[Key, _Scan], collection: Collection
+) -> None:
+    pictures = sorted(filter(is_image, names), key=natural_order)
+    if len(key) < 3 or key[0] not in CLASSES:
+        collection.leave_out("not a folder CLASS/PATIENT/SCAN", [image])
+        return
+    scan_key = (key[0], key[1], key[2])
+    collection.leave_out("not a picture", [f"{image}/{name}" for name in names if not is_image(name)])
+    if scan_key in scans:
+        raise UserError(
+            f"scan {'/'.join(scan_key)} is there twice: {scans[scan_key].image} and {image}; remove one"
+        )
+    if pictures:
+        scans[scan_key] = _Scan(image, pictures)
+    else:
+        collection.leave_out("folder without pictures", [image])
+
+
+def _known(
+    request: Request, table: Path, scans: dict[Key, _Scan], listed: set[Key], collection: Collection
+) -> list[Key]:
+    """Return the scans that are both there and listed; see to the others."""
+    collection.miss(request, table, sorted(("/".join(key) for key in listed - set(scans)), key=natural_order))
+    collection.leave_out(f"not in {table.name}", ["/".join(key) for key in scans if key not in listed])
+    return [key for key in scans if key in listed]
+
+
+def _checked(key: Key, where: str, correct: Callable[..., list[str]], *arguments: Any) -> list[str]:
+    try:
+        return correct(*arguments)
+    except ValueError as error:
+        raise UserError(f"{where}: scan {'/'.join(key)}: {error}") from None
+
+
+def _item(key: Key, scan: _Scan, slices: list[str]) -> dict[str, Any]:
+    group, patient, _ = key
+    item = {
+        "image": scan.image,
+        "label": CLASSES[group],
+        "patient": f"{SOURCE}-{patient}",
+        "source": SOURCE,
+        "label_source": "unknown",
+        "intensity": "windowed",
+    }
+    return item if slices == scan.names else {**item, "slices": slices}
+
+
+CC_CCII = Layout(
+    collect_cc_ccii,
+    "zips, or folders Normal, CP, NCP, with PATIENT/SCAN/*.png or jpg; CT_cleaned.csv or ct_*.json if any",
+    frozenset({"csv", "skip_missing"}),
+)

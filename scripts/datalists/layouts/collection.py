@@ -1,0 +1,92 @@
+"""What is asked of a layout, and what it answers."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import UserError
+
+__all__ = ["Collection", "Layout", "Request", "first_names"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for.
+
+    Attributes:
+        root: the folder of the data set.
+        csv: the table that goes with the tree, where the layout needs one or has another than its own.
+        negatives_are: class of those who are only known not to have COVID-19: "0", "1" or "left_out".
+        series: which series of a study with several becomes a scan: "largest" (most files) or "all".
+        source: name of the source, where the layout has none.
+        skip_missing: leave out, and list, scans that a table names but the tree lacks.
+    """
+
+    root: Path
+    csv: Path | None = None
+    negatives_are: str | None = None
+    series: str | None = None
+    source: str | None = None
+    skip_missing: bool = False
+
+
+@dataclass
+class Collection:
+    """The scans of a tree.
+
+    Attributes:
+        label_meaning: what each label means in each source, ``{source: {label: meaning}}``.
+        notes: what whoever uses these scans should know.
+        items: datalist items; ``image`` and masks are relative to the root, ``list`` is the published
+            list ("training", "validation", "test") where there is one.
+        left_out: reason to names, of all that lies in the tree or table and is in no item.
+    """
+
+    label_meaning: dict[str, dict[str, str]]
+    notes: list[str] = field(default_factory=list)
+    items: list[dict[str, Any]] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+
+    def leave_out(self, reason: str, names: Iterable[str]) -> None:
+        """Record what is in no item, and why."""
+        for name in names:
+            self.left_out.setdefault(reason, []).append(name)
+
+    def miss(self, request: Request, table: Path, names: list[str]) -> None:
+        """Refuse, or leave out if the user says so, what a table names and the tree lacks.
+
+        Raises:
+            UserError: something is missing and ``skip_missing`` is not set.
+        """
+        if names and not request.skip_missing:
+            raise UserError(
+                f"{table}: names {len(names)} scans that are not under {request.root}: {first_names(names)}; "
+                f"complete the tree, or give --skip_missing to leave them out"
+            )
+        self.leave_out(f"named in {table.name} but missing", names)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A published way of laying out a data set.
+
+    Attributes:
+        collect: finds the scans.
+        tree: what the root holds, in one line.
+        takes: fields of :class:`Request` that it uses beside the root.
+    """
+
+    collect: Callable[[Request], Collection]
+    tree: str
+    takes: frozenset[str] = frozenset()
+
+
+def first_names(names: Iterable[str], count: int = 3) -> str:
+    """Name the first few.
+
+    >>> first_names(["a", "b", "c", "d"])
+    'a, b, c, ...'
+    """
+    names = list(names)
+    return ", ".join(names[:count]) + (", ..." if len(names) > count else "")
