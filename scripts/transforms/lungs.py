@@ -13,6 +13,7 @@ __all__ = ["Lungs", "find_lungs"]
 
 TISSUE = -320.0  # HU: halfway between aerated lung and soft tissue
 ROOM_AIR = -950.0  # HU: below lies the room's air; lung lies above, but for emphysema
+GAS = -970.0  # HU: the median of a bubble of gas lies below, even an emphysematous lung's above
 AIRWAY_WIDTH = 24.0  # mm: no airway is wider, every lung is
 REACH = 30.0  # mm: from the wide part of a lung into its recesses
 SMALLEST_LUNG = 100.0  # mL of aerated lung in one piece
@@ -47,8 +48,8 @@ def find_lungs(scan: Scan) -> Lungs:
 
     As the first step of PARL: threshold and connected components. Air below :data:`TISSUE` that reaches the
     sides of its own axial slice is outside. What tissue encloses is freed of all that is narrow, and its
-    large pieces are the lungs; touching lungs are one piece. Where one side holds no air (a lung that is
-    consolidated throughout), the hull is that of the other lung and its mirror image.
+    large pieces are the lungs, but for bubbles of gas; touching lungs are one piece. Where one side holds
+    no air (a lung that is consolidated throughout), the hull is that of the other and its mirror image.
 
     Args:
         scan: in HU.
@@ -57,10 +58,9 @@ def find_lungs(scan: Scan) -> Lungs:
         RefusedScan: ``no_lungs``, or ``partial_thorax`` where the field of view cuts them.
     """
     coarse = scan.coarse
-    unit = coarse.spacing.prod() / 1000  # mL a voxel
     air = coarse.voxels < TISSUE
     enclosed = _enclosed(air)
-    mask = _large_pieces(_without_airways(enclosed, coarse.spacing), SMALLEST_LUNG / unit)
+    mask = _lung_pieces(_without_airways(enclosed, coarse.spacing), coarse)
     body = _body(coarse.voxels)
     if not mask.any():
         raise _no_lungs(coarse)
@@ -147,11 +147,14 @@ def _without_airways(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     return ndimage.binary_dilation(core, iterations=round(REACH / spacing.min()), mask=mask)
 
 
-def _large_pieces(mask: np.ndarray, smallest: float) -> np.ndarray:
-    labels, _ = ndimage.label(mask)
-    large = np.bincount(labels.ravel()) >= smallest
-    large[0] = False
-    return large[labels]
+def _lung_pieces(mask: np.ndarray, coarse: Scan) -> np.ndarray:
+    """Keep the connected pieces that are large and denser than gas: a stomach's bubble is large too."""
+    labels, count = ndimage.label(mask)
+    volumes = np.bincount(labels.ravel(), minlength=count + 1) * coarse.spacing.prod() / 1000  # mL
+    lung = np.zeros(count + 1, dtype=bool)
+    for piece in np.flatnonzero(volumes >= SMALLEST_LUNG):
+        lung[piece] = piece > 0 and np.median(coarse.voxels[labels == piece]) > GAS
+    return lung[labels]
 
 
 def _body(voxels: np.ndarray) -> np.ndarray:

@@ -30,10 +30,21 @@ def test_a_chest_in_hounsfield_units_passes(toy):
         (lambda v: (np.clip((v + 1250) / 1500, 0, 1) * 255).astype(np.uint8), "not_hounsfield"),
         (lambda v: v + 1024, "not_hounsfield"),
         (lambda v: v / 1000, "not_hounsfield"),
+        (lambda v: v - 1024, "not_hounsfield"),
         (lambda v: np.where(np.arange(v.size).reshape(v.shape) == 777, np.nan, v), "non_finite"),
         (lambda v: np.where(np.arange(v.size).reshape(v.shape) == 777, -np.inf, v), "non_finite"),
     ],
-    ids=["constant", "mask", "window to 4095", "window to 255", "no intercept", "thousandths", "nan", "inf"],
+    ids=[
+        "constant",
+        "mask",
+        "window to 4095",
+        "window to 255",
+        "no intercept",
+        "thousandths",
+        "intercept twice",
+        "nan",
+        "inf",
+    ],
 )
 def test_what_is_not_a_ct_in_hounsfield_units_is_refused_by_its_reason(toy, change, code):
     assert refusal_of(change(toy[0]), toy[1]) == code

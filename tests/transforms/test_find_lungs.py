@@ -70,6 +70,13 @@ def test_airways_that_join_the_lungs_to_the_room_are_no_lung():
     assert np.abs(faces - EXTREMES).max() < 2
 
 
+def test_a_bubble_in_the_stomach_is_no_lung():
+    size, centre = (360, 270, 360), (0, 0, -30)
+    without, with_bubble = (find(size=size, centre=centre, bubble=bubble) for bubble in (False, True))
+    assert with_bubble.coarse.voxels[voxel(with_bubble, (-60, 30, -155))] < -900
+    np.testing.assert_allclose(with_bubble.hull.low, without.hull.low, atol=0.3)
+
+
 def test_touching_lungs_are_both_found():
     array, affine = chest()
     scan = Scan.from_array(array, affine)

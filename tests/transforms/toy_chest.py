@@ -18,7 +18,7 @@ def affine_of(spacing, size=SIZE, centre=(0, 0, 0)):
     return tuple(int(n) for n in shape), affine
 
 
-def draw(shape, affine, noise=12.0, consolidated=(), cushion=True, lungs=True):
+def draw(shape, affine, noise=12.0, consolidated=(), cushion=True, lungs=True, bubble=False):
     """Return HU as int16; `consolidated` lists (centre, radius) of balls of 30 HU; `affine` is diagonal."""
     axes = [np.float32(affine[a, a] * np.arange(shape[a]) + affine[a, 3]) for a in range(3)]
     hounsfield = np.full(shape, -1000, dtype=np.float32)
@@ -42,6 +42,8 @@ def draw(shape, affine, noise=12.0, consolidated=(), cushion=True, lungs=True):
     ellipsoid(60, (-35, 30, -45), (50, 45, 50))  # heart
     for centre in itertools.product((45, 75, -90), (-35, 5, 35), (-60, 5, 55)):
         ellipsoid(50, centre, (5, 5, 7))  # vessels
+    if bubble:
+        ellipsoid(-1000, (-60, 30, -155), (50, 40, 30))  # gas in the stomach, under the diaphragm
     for centre, radius in consolidated:
         ellipsoid(30, centre, (radius,) * 3)
     ellipsoid(-1000, (0, -30, 140), (8, 8, 110))  # trachea
