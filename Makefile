@@ -31,7 +31,7 @@ endif
 	@echo "demo/answers*/predictions.csv  answers for new scans; learnt from phantoms, so without any clinical meaning"
 
 test: $(READY)
-	.venv/bin/python -m pytest -m "not slow"
+	.venv/bin/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(READY)
 	.venv/bin/python -m pytest -m slow

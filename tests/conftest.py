@@ -7,6 +7,7 @@ import torch
 from scripts.phantoms import write_data_set
 
 os.environ["MONAI_FAIL_ON_DUPLICATE_CONFIG"] = "1"
+torch.set_num_threads(1)  # the suite runs in two processes
 
 
 @pytest.fixture(autouse=True)
