@@ -35,7 +35,7 @@ class ScanDataset(Dataset, Randomizable):
         transform: e.g. :func:`preprocessing`, followed by augmentation.
         cache_dir: folder of the entries; None computes each item each time.
         keep_refused: return a refused scan as a grid of zeros and not raise; every item then has
-            ``refusal``, ``{"code": ..., "message": ...}``, empty where the scan was accepted; the message does not repeat the name.
+            ``refusal``, ``{"code": ..., "message": ...}``, with empty strings where the scan was accepted.
     """
 
     def __init__(
