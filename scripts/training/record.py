@@ -12,6 +12,7 @@ from typing import Any
 import fire
 import torch
 from monai.bundle import ConfigParser
+from monai.utils import ensure_tuple
 
 __all__ = ["record_run"]
 
@@ -60,8 +61,10 @@ def _resolved_config(arguments: list[str]) -> dict[str, Any] | None:
         seen.update(overrides)
 
     fire.Fire({"run": run}, command=arguments[1:])
+    files = ensure_tuple(seen.pop("config_file"))
     parser = ConfigParser()
-    parser.read_config(seen.pop("config_file"))
+    parser.read_config(files)
+    parser.read_meta(seen.pop("meta_file", None) or Path(files[0]).parent / "metadata.json")
     parser.update(pairs={name: value for name, value in seen.items() if value is not None})
     return parser.get()
 
