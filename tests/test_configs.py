@@ -227,6 +227,34 @@ def test_a_bad_scan_does_not_stop_the_others_and_sets_the_exit_status(workflow, 
     assert rows[1]["reason"].startswith("unreadable") and rows[2]["reason"].startswith("not_found")
 
 
+def test_explaining_adds_a_heat_map_to_each_answer_and_changes_no_answer(workflow, phantoms, tmp_path):
+    built = workflow("inference", INFERENCE, output_dir=tmp_path)
+    torch.save(built.network_def.state_dict(), tmp_path / "model.pt")
+    scans = [str(path) for path in sorted((phantoms / "images").iterdir())[:2]]
+    common = {"ckpt_path": tmp_path / "model.pt", "scans": scans, "batch_size": 2}
+    workflow("inference", INFERENCE, output_dir=tmp_path / "plain", **common).run()
+    other = {"explain_with::_target_": "scripts.explanation.AttentionMap", "explain_with::group": 2}
+    for folder, options in {"default": {}, "attention": other}.items():
+        workflow(
+            "inference", INFERENCE, output_dir=tmp_path / folder, explain=True, **common, **options
+        ).run()
+        plain, rows = (read_predictions(tmp_path / run / "predictions.csv") for run in ("plain", folder))
+        heat_maps = [row.pop("heat_map") for row in rows]
+        assert all((tmp_path / folder / path).is_file() for path in heat_maps) and len(set(heat_maps)) == 2
+        assert [row.pop("heat_map") for row in plain] == ["", ""]
+        assert rows == plain
+    assert not (tmp_path / "plain" / "heat_maps.csv").exists()
+
+
+def test_explanations_are_measured_against_the_test_list_s_lesions(workflow, tmp_path):
+    built = workflow("inference", INFERENCE, output_dir=tmp_path)
+    torch.save(built.network_def.state_dict(), tmp_path / "model.pt")
+    workflow("explanation", TRAIN, EVALUATE, CONFIGS / "explain.yaml", output_dir=tmp_path).run()
+    methods = json.loads((tmp_path / "explanation.json").read_text())["methods"]
+    groups = [f"attention_group_{group}" for group in range(1, 5)]
+    assert list(methods) == ["grad_cam_type", "grad_cam_detection", *groups]
+
+
 def test_training_stops_at_a_refused_scan_and_names_it(workflow, phantoms, tmp_path):
     datalist = json.loads((phantoms / "datalist.json").read_text())
     for items in (datalist["training"], datalist["validation"]):

@@ -33,7 +33,7 @@ class PredictionWriter:
     ``predictions.csv`` grows row by row, so that an interrupted run keeps what it computed;
     ``predictions.json`` follows at the end with the same rows, and the version, checkpoint and settings
     that made them. The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``,
-    and ``patient`` and ``label`` where known; its output has ``pred``, the probabilities.
+    and ``patient``, ``label`` and ``heat_map`` (a path) where known; its output has ``pred``, probabilities.
 
     Args:
         output_dir: where the two files go.
@@ -114,7 +114,7 @@ class PredictionWriter:
             "abstain": bool(reason),
             "reason": reason,
             "flags": item["image"].meta["flags"],
-            "heat_map": "",
+            "heat_map": item.get("heat_map", ""),
         }
 
 

@@ -1,0 +1,40 @@
+"""Where the network looked, in the scan's own space, and how good that is."""
+
+from .attention import AttentionMap, slice_curve
+from .choosing import all_methods, default_method
+from .class_activation import ClassActivation
+from .explaining import HeatMap, explain
+from .grad_cam import DetectionGradCAM, GradCAM, TypeGradCAM
+from .heat_map_file import heat_on_scan, save_heat_map
+from .localisation import localise, summarise
+from .measuring import measure_localisation
+from .method import HeatMapMethod
+from .occlusion import Occlusion
+from .overlay import draw_overlay, save_overlay
+from .randomisation import map_correlation, randomised
+from .writer import HeatMapWriter
+
+__all__ = [
+    "AttentionMap",
+    "ClassActivation",
+    "DetectionGradCAM",
+    "GradCAM",
+    "HeatMap",
+    "HeatMapMethod",
+    "HeatMapWriter",
+    "Occlusion",
+    "TypeGradCAM",
+    "all_methods",
+    "default_method",
+    "draw_overlay",
+    "explain",
+    "heat_on_scan",
+    "localise",
+    "map_correlation",
+    "measure_localisation",
+    "randomised",
+    "save_heat_map",
+    "save_overlay",
+    "slice_curve",
+    "summarise",
+]

@@ -1,0 +1,46 @@
+"""The methods that suit a network."""
+
+from torch import nn
+
+from scripts.networks import MultiTaskNetwork, SingleTaskNetwork, VideoResNet
+
+from .attention import AttentionMap, attending_groups
+from .class_activation import ClassActivation
+from .grad_cam import DetectionGradCAM, GradCAM, TypeGradCAM
+from .method import HeatMapMethod
+from .occlusion import Occlusion
+
+__all__ = ["all_methods", "default_method"]
+
+
+def default_method(network: nn.Module) -> HeatMapMethod:
+    """Return what the network's own paper shows, or the method that works for any classifier.
+
+    Args:
+        network: PARL with two branches gets :class:`TypeGradCAM` (Wang et al., Fig. 7), with one
+            :class:`GradCAM`; a dual-attention network :class:`ClassActivation` (Shi et al., Fig. 2); any
+            other :class:`Occlusion`.
+    """
+    if isinstance(network, MultiTaskNetwork):
+        return TypeGradCAM(network)
+    if isinstance(network, SingleTaskNetwork):
+        return GradCAM(network)
+    if isinstance(network, VideoResNet):
+        return ClassActivation(network)
+    return Occlusion(network)
+
+
+def all_methods(network: nn.Module, occlusion: bool = False) -> list[HeatMapMethod]:
+    """Return the default method and every other quick one that the network allows.
+
+    Args:
+        network: any.
+        occlusion: also the slow check.
+    """
+    methods = [default_method(network)]
+    if isinstance(network, MultiTaskNetwork):
+        methods.append(DetectionGradCAM(network))
+    methods += [AttentionMap(network, group) for group in attending_groups(network)]
+    if occlusion and not isinstance(methods[0], Occlusion):
+        methods.append(Occlusion(network))
+    return methods

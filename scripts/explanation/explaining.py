@@ -1,0 +1,59 @@
+"""From a batch of grids to heat maps from 0 to 1, each with its scale and its hottest place."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .method import HeatMapMethod
+
+__all__ = ["HeatMap", "explain"]
+
+
+class HeatMap(NamedTuple):
+    """One scan's heat map on its grid.
+
+    Attributes:
+        heat: 0 to 1, shape ``(R, A, S)``, on the CPU; all 0 where nothing speaks for the class.
+        scale: what 1 stands for in the method's own unit; maps of two scans compare by heat times scale.
+        target: the class that is explained.
+    """
+
+    heat: torch.Tensor
+    scale: float
+    target: int
+
+    @property
+    def hottest(self) -> tuple[int, int, int]:
+        """The voxel of the maximum on the grid; the first, of least R, A and S, where several share it."""
+        r, a, s = np.unravel_index(int(self.heat.argmax()), self.heat.shape)
+        return int(r), int(a), int(s)
+
+    def hottest_in_world(self, grid_affine: torch.Tensor | np.ndarray) -> np.ndarray:
+        """Return where the maximum lies in world mm (RAS+), shape ``(3,)``.
+
+        Args:
+            grid_affine: grid voxel to world.
+        """
+        affine = np.asarray(grid_affine, dtype=float)
+        return affine[:3, :3] @ self.hottest + affine[:3, 3]
+
+
+def explain(method: HeatMapMethod, x: torch.Tensor, classes: torch.Tensor) -> list[HeatMap]:
+    """Run a method on a batch and divide each map by its own maximum.
+
+    Args:
+        method: e.g. of :func:`default_method`.
+        x: ``(B, 1, R, A, S)``, on the network's device.
+        classes: to explain, ``(B,)``, there too.
+
+    Raises:
+        ValueError: the method gave a value that is negative or not finite.
+    """
+    maps = method(x, classes).detach().float().cpu()
+    if not (torch.isfinite(maps).all() and (maps >= 0).all()):
+        raise ValueError(f"{method.name}: a heat map has negative or non-finite values")
+    scales = maps.flatten(1).amax(dim=1)
+    heats = maps / torch.where(scales > 0, scales, 1)[:, None, None, None]
+    rows = zip(heats, scales.tolist(), classes.tolist(), strict=True)
+    return [HeatMap(heat, scale, target) for heat, scale, target in rows]

@@ -1,0 +1,153 @@
+"""explanation.json: how well the maps of a trained network find the lesions of labelled scans."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from scripts.errors import UserError
+from scripts.networks import load_weights, weights_hash
+from scripts.transforms import ScanDataset, ScanReader
+
+from .explaining import HeatMap, explain
+from .heat_map_file import heat_on_scan
+from .localisation import localise, summarise
+from .method import HeatMapMethod
+from .randomisation import map_correlation, randomised
+
+__all__ = ["measure_localisation"]
+
+
+def measure_localisation(
+    network: nn.Module,
+    ckpt_path: str | Path,
+    dataset: ScanDataset,
+    methods: Callable[[nn.Module], list[HeatMapMethod]],
+    output_dir: str | Path,
+    randomisations: int = 3,
+) -> dict[str, Any]:
+    """Compare the heat maps of a trained network with lesion masks, and with those of random weights.
+
+    Every scan of the two pneumonia classes that has a mask with lesions takes part; its own label is the
+    class that is explained, so that networks that answer otherwise are compared on the same question.
+
+    Args:
+        network: receives the checkpoint.
+        ckpt_path: a state dict.
+        dataset: items with ``label``, ``patient`` and ``lesions`` (a path), and ``lobes`` if known; refused
+            scans are kept, and left out here.
+        methods: network -> its methods, e.g. :func:`all_methods`.
+        output_dir: gains ``explanation.json``.
+        randomisations: how many networks of random weights the correlation is a mean of.
+
+    Returns:
+        What was written: the figures of each method, as :func:`summarise` explains them, and of each scan.
+
+    Raises:
+        UserError: no scan has lesions, or a mask does not fit its scan.
+    """
+    load_weights(network, ckpt_path)
+    trained = methods(network)
+    random = [methods(randomised(network, seed)) for seed in range(randomisations)]
+    scans: dict[str, list[dict[str, Any]]] = {method.name: [] for method in trained}
+    names, patients = [], []
+    for index, item in enumerate(tqdm(dataset.data, desc="explaining", unit="scan")):
+        if int(item.get("label", 0)) == 0 or not item.get("lesions"):
+            continue
+        measured = _measure(dataset[index], trained, random)
+        if measured:
+            names.append(item["name"])
+            patients.append(str(item["patient"]))
+            for name, figures in measured.items():
+                scans[name].append(figures)
+    if not names:
+        raise UserError(
+            f"none of {len(dataset)} scans has a mask of lesions; the datalist's items name it `lesions`"
+        )
+    content = {
+        "checkpoint_sha256": weights_hash(ckpt_path),
+        "network": type(network).__name__,
+        "methods": {name: summarise(rows, patients) for name, rows in scans.items()},
+        "scans": {
+            name: [{"image": image, **row} for image, row in zip(names, rows, strict=True)]
+            for name, rows in scans.items()
+        },
+    }
+    _write(content, Path(output_dir))
+    return content
+
+
+def _measure(
+    item: dict[str, Any], trained: list[HeatMapMethod], random: list[list[HeatMapMethod]]
+) -> dict[str, dict[str, Any]]:
+    """Return the figures of one scan by method; nothing where it was refused or no lesion was drawn."""
+    if item["refusal"]["code"]:
+        return {}
+    lesions = _mask(item, "lesions")
+    if not lesions.any():
+        return {}
+    lungs = _mask(item, "lobes") if item.get("lobes") else None
+    seen = _on_scan(torch.ones(item["image"].shape[1:]), item) > 0
+    figures = {}
+    for index, method in enumerate(trained):
+        heat_map = _heat_map(method, item)
+        place = _voxel(heat_map, item)
+        figures[method.name] = localise(_on_scan(heat_map.heat, item), lesions, seen, place, lungs)
+        others = [_heat_map(methods[index], item) for methods in random]
+        correlations = [map_correlation(heat_map.heat, other.heat) for other in others]
+        figures[method.name]["randomised_correlation"] = float(np.mean(correlations))
+        figures[method.name]["randomised_empty"] = float(np.mean([other.scale == 0 for other in others]))
+    return figures
+
+
+def _heat_map(method: HeatMapMethod, item: dict[str, Any]) -> HeatMap:
+    device = next(method.network.parameters()).device
+    x = item["image"].as_subclass(torch.Tensor)[None].to(device)
+    return explain(method, x, torch.tensor([int(item["label"])], device=device))[0]
+
+
+def _on_scan(heat: torch.Tensor, item: dict[str, Any]) -> np.ndarray:
+    meta = item["image"].meta
+    shape = meta["original_shape"].tolist()
+    return heat_on_scan(heat, item["image"].affine, meta["original_affine"], shape)
+
+
+def _voxel(heat_map: HeatMap, item: dict[str, Any]) -> list[int]:
+    """Return the scan's voxel that holds the maximum."""
+    meta = item["image"].meta
+    place = np.array([*heat_map.hottest_in_world(item["image"].affine), 1.0])
+    voxel = np.round((np.linalg.inv(meta["original_affine"].numpy()) @ place)[:3])
+    return np.clip(voxel, 0, meta["original_shape"].numpy() - 1).astype(int).tolist()
+
+
+def _mask(item: dict[str, Any], key: str) -> np.ndarray:
+    """Read a mask that must lie on the scan's own voxels."""
+    voxels, meta = ScanReader().get_data(Path(item[key]))
+    scan = item["image"].meta
+    shape, affine = tuple(scan["original_shape"].tolist()), scan["original_affine"].numpy()
+    if tuple(voxels.shape) != shape or not np.allclose(meta["affine"], affine, atol=1e-2):
+        raise UserError(
+            f"{item[key]}: shape {tuple(voxels.shape)} and its affine are not those of its scan {shape}; "
+            f"expected a mask on the scan's own voxels"
+        )
+    return voxels.numpy() > 0
+
+
+def _write(content: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "explanation.json"
+    path.write_text(json.dumps(content, indent=2) + "\n")
+    for name, figures in content["methods"].items():
+        value = {key: figure["value"] for key, figure in figures.items() if isinstance(figure, dict)}
+        print(
+            f"{name}: pointing game {value['pointing_game']:.2f} "
+            f"(chance {figures['pointing_game']['chance']:.2f}), "
+            f"enrichment {value['enrichment_in_box']:.2f}, Dice {value['dice_at_best_threshold']:.2f}, "
+            f"correlation with random weights {value['randomised_correlation']:.2f}"
+        )
+    print(f"explained {len(next(iter(content['scans'].values())))} scans with lesions: {path}")

@@ -1,0 +1,111 @@
+"""A sheet of pictures: the heat over the grid that the network saw."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .explaining import HeatMap
+
+__all__ = ["draw_overlay", "save_overlay"]
+
+PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}  # axes (R, A, S) across and up the picture
+SLICES = 3  # most attended slices, beside the planes through the maximum
+STRONGEST = 0.6  # opacity where the heat is 1; it falls with the heat
+
+
+def draw_overlay(
+    grid: torch.Tensor, affine: np.ndarray, heat_map: HeatMap, title: str, curve: torch.Tensor | None = None
+) -> Any:
+    """Draw three planes through the maximum above, and the slices with the most heat below.
+
+    Radiological convention: the patient's right is on the left of the picture, anterior and head are up
+    (anterior left in the sagittal plane), millimetres true.
+
+    Args:
+        grid: what the network saw, 0 to 1, shape ``(R, A, S)``.
+        affine: ``(4, 4)``, grid voxel to world in mm.
+        heat_map: on the same grid.
+        title: of the sheet.
+        curve: a weight for each slice, ``(S,)``, drawn beside the coronal plane.
+
+    Returns:
+        A ``matplotlib.figure.Figure``.
+    """
+    from matplotlib.figure import Figure
+
+    spacing = np.linalg.norm(np.asarray(affine, dtype=float)[:3, :3], axis=0)
+    heat, (_, _, hottest) = heat_map.heat.numpy(), heat_map.hottest
+    figure = Figure(figsize=(13, 9), layout="constrained")
+    figure.suptitle(title)
+    above, below = figure.subplots(2, SLICES)
+    for axes, (name, plane) in zip(above, PLANES.items(), strict=True):
+        at = heat_map.hottest[3 - sum(plane)]
+        colours = _show(axes, grid.numpy(), heat, plane, at, spacing)
+        across, up = (heat_map.hottest[axis] * spacing[axis] for axis in plane)
+        axes.plot(across, up, marker="+", color="cyan", markersize=12)
+        axes.set_title(f"{name}, through the maximum")
+    if curve is not None:
+        _draw_curve(above[1], curve.numpy(), spacing[2])
+    for axes, at in zip(below, most_attended(heat, hottest), strict=False):
+        _show(axes, grid.numpy(), heat, PLANES["axial"], at, spacing)
+        axes.set_title(f"axial, {heat[:, :, at].sum() / max(heat.sum(), 1e-12):.0%} of the heat")
+    for axes in below:
+        axes.set_axis_off()
+    figure.colorbar(colours, ax=[*above, *below], shrink=0.6, label=f"heat; 1 = {heat_map.scale:.3g}")
+    return figure
+
+
+def save_overlay(figure: Any, path: Path) -> None:
+    """Write the sheet as PNG.
+
+    Args:
+        figure: of :func:`draw_overlay`.
+        path: ends in ``.png``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80)
+
+
+def most_attended(heat: np.ndarray, hottest: int) -> list[int]:
+    """Return the slices with the most heat, hottest first, apart by an eighth of the grid or more.
+
+    Args:
+        heat: shape ``(R, A, S)``.
+        hottest: the slice of the maximum, shown already.
+    """
+    apart = max(1, heat.shape[2] // 8)
+    chosen = [hottest]
+    for at in np.argsort(-heat.sum(axis=(0, 1)), kind="stable").tolist():
+        if len(chosen) <= SLICES and all(abs(at - other) >= apart for other in chosen):
+            chosen.append(at)
+    return chosen[1:]
+
+
+def _show(
+    axes: Any, grid: np.ndarray, heat: np.ndarray, plane: tuple[int, int], at: int, spacing: np.ndarray
+) -> Any:
+    """Draw one plane in mm from the centre of the grid's first voxel; return the layer of heat."""
+    through = 3 - sum(plane)
+    half = [spacing[axis] / 2 for axis in plane]
+    ends = [(grid.shape[axis] - 0.5) * spacing[axis] for axis in plane]
+    place: dict[str, Any] = {"origin": "lower", "extent": (-half[0], ends[0], -half[1], ends[1])}
+    picture = np.take(grid, at, axis=through).T
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1, aspect="equal", interpolation="bilinear", **place)
+    seen = np.take(heat, at, axis=through).T
+    colours = axes.imshow(seen, cmap="turbo", vmin=0, vmax=1, alpha=STRONGEST * seen, aspect="equal", **place)
+    axes.set_xlim(ends[0], -half[0])  # R and A grow to the left of the picture
+    axes.set_ylim(-half[1], ends[1])
+    axes.set_axis_off()
+    return colours
+
+
+def _draw_curve(axes: Any, curve: np.ndarray, spacing: float) -> None:
+    """Draw the slices' weights at the right edge of the coronal plane, heights shared."""
+    beside = axes.inset_axes((1.02, 0, 0.22, 1))
+    beside.plot(curve, np.arange(len(curve)) * spacing)
+    beside.set_ylim(axes.get_ylim())
+    beside.set_xlim(0, 1)
+    beside.set_yticks([])
+    beside.set_xlabel("slice gate")
