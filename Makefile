@@ -14,11 +14,11 @@ space := $(empty) $(empty)
 
 demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, and let it answer; 10 minutes on 2 cores
 	rm -rf demo
-	.venv/bin/python -m scripts.phantoms --output_dir demo/phantoms --count 360 --seed 0 --size 72 72 52
+	.venv/bin/python -m scripts.phantoms --output_dir demo/phantoms --count 360 --seed 0 --size 72 72 52 --severity moderate severe
 	$(RUN) training --config_file $(DEMO_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/run
 	$(RUN) evaluation --config_file "['configs/train.yaml','configs/recipe_demo.yaml','configs/evaluate.yaml']" \
 		--dataset_dir demo/phantoms --output_dir demo/run
-	.venv/bin/python -m scripts.phantoms --output_dir demo/new_phantoms --count 12 --seed 1
+	.venv/bin/python -m scripts.phantoms --output_dir demo/new_phantoms --count 12 --seed 1 --severity moderate severe
 	$(RUN) inference --config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
 		--scans demo/new_phantoms/images --ckpt_path demo/run/model.pt --output_dir demo/answers
 ifneq ($(REAL_SCANS),)

@@ -6,6 +6,7 @@ from pathlib import Path
 from scripts.errors import show_user_errors_in_one_line
 
 from .data_set import SMALLEST_COUNT, write_data_set
+from .population import Population
 
 
 def main() -> None:
@@ -19,6 +20,10 @@ def main() -> None:
     parser.add_argument(
         "--size", type=int, nargs=3, metavar=("R", "A", "S"), help="voxels of every scan (default: drawn)"
     )
+    severities = Population().severities
+    parser.add_argument(
+        "--severity", nargs="+", choices=severities, default=severities, help="of the diseased (default: all)"
+    )
     parser.add_argument("--workers", type=int, help="processes (default: all cores)")
     parser.add_argument("--overwrite", action="store_true", help="replace a data set with other settings")
     options = parser.parse_args()
@@ -29,6 +34,7 @@ def main() -> None:
         options.seed,
         shape=options.size,
         workers=options.workers,
+        population=Population(severities=tuple(options.severity)),
         overwrite=options.overwrite,
         progress=True,
     )

@@ -10,13 +10,12 @@ from .lungs import Lungs
 from .population import Population
 
 __all__ = [
-    "CONSOLIDATION", "GROUND_GLASS", "NO_LESION", "RETICULATION", "SEVERITIES",
+    "CONSOLIDATION", "GROUND_GLASS", "NO_LESION", "RETICULATION",
     "Lesions", "draw_lesions",
 ]  # fmt: skip
 
 NO_LESION, GROUND_GLASS, CONSOLIDATION, RETICULATION = range(4)
 CYST = -930.0  # HU, the air in a honeycomb
-SEVERITIES = ("mild", "moderate", "severe")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Lesions:
 def draw_lesions(
     label: int, chest: Chest, lungs: Lungs, population: Population, random: np.random.Generator
 ) -> Lesions | None:
-    """Draw the lesions of one scan, mild to severe with equal odds.
+    """Draw the lesions of one scan, of one of the population's severities with equal odds.
 
     Args:
         label: 0 non-pneumonia, 1 other pneumonia, 2 COVID-19.
@@ -55,7 +54,7 @@ def draw_lesions(
     """
     if label == 0:
         return None
-    severity = SEVERITIES[random.integers(3)]
+    severity = population.severities[random.integers(len(population.severities))]
     share = random.uniform(*getattr(population, severity))
     if label == 1:
         reach, worst = _fibrosis(chest, lungs, random), random.uniform(0.25, 0.6)

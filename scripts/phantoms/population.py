@@ -53,7 +53,8 @@ class Population:
     cropped: float = 0.25  # probability of a field cropped to the body
     paddings: tuple[int, ...] = (-1024, -2000, -2048, -3024)  # HU
     orientations: tuple[str, ...] = ("LPS", "LPS", "RAS", "LAS", "LPI", "ALS", "SPL")
-    # lesions: share of the lung volume, by severity
+    # lesions: which severities, with equal odds; each one's share of the lung volume
+    severities: tuple[str, ...] = ("mild", "moderate", "severe")
     mild: Range = (0.015, 0.05)
     moderate: Range = (0.05, 0.20)
     severe: Range = (0.20, 0.40)

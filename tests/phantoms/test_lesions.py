@@ -104,3 +104,9 @@ def test_honeycombs_alternate_between_air_and_walls():
         if label == 1:
             assert (fine.hounsfield[fine.lesions == code] < -820).mean() > 0.04
     assert jumps[0] > 2 * jumps[1]
+
+
+def test_a_population_may_leave_severities_out():
+    population = Population(severities=("moderate", "severe"))
+    seen = {draw_phantom(seed, 2, (24, 20, 16), population=population).severity for seed in range(12)}
+    assert seen == {"moderate", "severe"}
