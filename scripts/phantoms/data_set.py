@@ -14,7 +14,7 @@ import numpy as np
 from joblib import cpu_count
 from tqdm import tqdm
 
-from scripts.datalists import split_by_patient
+from scripts.datalists import CLASSES, split_by_patient
 from scripts.errors import UserError
 
 from .phantom import draw_phantom
@@ -22,7 +22,6 @@ from .population import Population
 
 __all__ = ["SMALLEST_COUNT", "write_data_set"]
 
-CLASSES = ("non-pneumonia", "other pneumonia", "COVID-19")
 GENERATOR = 1  # to be raised when the same arguments give other phantoms
 SMALLEST_COUNT = 12  # four patients a class: one to test, one to validate, two folds
 SECOND_VISITS = 1 / 6  # share of the scans that are a patient's second
