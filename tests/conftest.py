@@ -31,3 +31,19 @@ def phantoms(tmp_path_factory):
     folder = tmp_path_factory.mktemp("phantoms")
     write_data_set(folder, count=16, seed=0, shape=(64, 64, 48), workers=1)
     return folder
+
+
+@pytest.fixture
+def grow(tmp_path):
+    """Write a tree of small files, one for each name, under tmp_path/data; return that folder."""
+
+    def write(*names):
+        root = tmp_path / "data"
+        root.mkdir(exist_ok=True)
+        for name in names:
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(name.encode())
+        return root
+
+    return write

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
+from scripts.scans import join_zip_path, split_zip_path
 
 from .hashing import hash_content
 from .layouts import LAYOUTS, Collection, Request, first_names
 from .reading import FILE_KEYS
 from .splits import LISTS, SplitPlan, split_items
-from .zip_paths import join_zip_path, split_zip_path
 
 __all__ = ["CLASSES", "Marks", "build_datalist", "collect_scans"]
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from scripts.scans import ScanFile, scan_files
+
 from .reading import FILE_KEYS
-from .scan_files import ScanFile, scan_files
 
 __all__ = ["hash_content"]
 

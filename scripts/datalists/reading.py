@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
-
-from .zip_paths import join_zip_path, split_zip_path
+from scripts.scans import join_zip_path, split_zip_path
 
 __all__ = ["fold_items", "read_datalist"]
 

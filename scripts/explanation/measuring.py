@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from scripts.errors import UserError
 from scripts.networks import load_weights, weights_hash
-from scripts.transforms import ScanDataset, ScanReader
+from scripts.scans import ScanReader
+from scripts.transforms import ScanDataset
 
 from .explaining import HeatMap, explain
 from .heat_map_file import heat_on_scan

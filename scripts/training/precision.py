@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import torch
 
 from scripts.networks import load_weights, pa_66_m, place_network
-from scripts.transforms import LungRegion, ScanDataset, preprocessing, scan_items
+from scripts.scans import scan_items
+from scripts.transforms import LungRegion, ScanDataset, preprocessing
 
 __all__ = ["main"]
 

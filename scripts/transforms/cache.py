@@ -13,8 +13,9 @@ from monai.transforms import Compose, Randomizable, RandomizableTrait, Transform
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from scripts.scans import RefusedScan
+
 from .fingerprint import fingerprint
-from .refusal import RefusedScan
 from .to_grid import ToGridd
 
 __all__ = ["ScanDataset", "prepare"]

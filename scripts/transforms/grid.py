@@ -6,9 +6,9 @@ import nibabel
 import numpy as np
 import torch
 
+from scripts.scans import AIR, Scan, box_affine, resample
+
 from .regions import Box
-from .resampling import resample
-from .scan import AIR, Scan, box_affine
 
 __all__ = ["grid_to_scan", "scan_to_grid"]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from monai.transforms import Compose, LoadImaged
 
-from .reading import ScanReader
+from scripts.scans import ScanReader
+
 from .regions import Region
 from .to_grid import ToGridd
 

@@ -13,14 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from .checks import check_hounsfield, check_shape
-from .finding import find_scans
+from scripts.scans import (
+    Lungs,
+    RefusedScan,
+    Scan,
+    ScanReader,
+    check_hounsfield,
+    check_shape,
+    find_lungs,
+    find_scans,
+)
+
 from .grid import scan_to_grid
-from .lungs import Lungs, find_lungs
-from .reading import ScanReader
-from .refusal import RefusedScan
 from .regions import Box, LungRegion, WholeScanRegion
-from .scan import Scan
 
 __all__ = ["main"]
 

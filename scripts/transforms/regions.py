@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .lungs import find_lungs
-from .scan import Scan
+from scripts.scans import Scan, find_lungs
 
 __all__ = ["Box", "LungRegion", "Region", "WholeScanRegion"]
 

@@ -10,10 +10,10 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends
 
-from .checks import check_hounsfield, check_shape
+from scripts.scans import Scan, check_hounsfield, check_shape
+
 from .grid import scan_to_grid
 from .regions import Box, Region
-from .scan import Scan
 
 __all__ = ["ToGrid", "ToGridd"]
 

@@ -5,7 +5,8 @@ import torch
 from bright_cube import BrightnessNetwork, orientations, reoriented
 
 from scripts.explanation import GradCAM, explain, heat_on_scan, save_heat_map
-from scripts.transforms import Box, Scan, scan_to_grid
+from scripts.scans import Scan
+from scripts.transforms import Box, scan_to_grid
 
 SPACING = (1.5, 2.0, 5.0)
 

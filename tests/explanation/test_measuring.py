@@ -9,7 +9,8 @@ from bright_cube import BrightnessNetwork
 from scripts.datalists import read_datalist
 from scripts.errors import UserError
 from scripts.explanation import GradCAM, Occlusion, measure_localisation
-from scripts.transforms import Box, LungRegion, Scan, ScanDataset, preprocessing, scan_to_grid
+from scripts.scans import Scan
+from scripts.transforms import Box, LungRegion, ScanDataset, preprocessing, scan_to_grid
 
 
 def methods(network):

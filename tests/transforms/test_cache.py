@@ -10,7 +10,8 @@ from monai.data import DataLoader, MetaTensor, list_data_collate
 from monai.transforms import Compose, MapTransform, RandFlipd, RandShiftIntensityd
 from toy_chest import chest
 
-from scripts.transforms import LungRegion, RefusedScan, ScanDataset, cache, prepare, preprocessing
+from scripts.scans import RefusedScan
+from scripts.transforms import LungRegion, ScanDataset, cache, prepare, preprocessing
 
 SHAPE = (16, 14, 18)
 

@@ -3,7 +3,8 @@ import pytest
 import torch
 from toy_chest import orientations, reoriented
 
-from scripts.transforms import Box, Scan, grid_to_scan, scan_to_grid
+from scripts.scans import Scan
+from scripts.transforms import Box, grid_to_scan, scan_to_grid
 
 SHAPE, SPACING = (40, 30, 22), (1.5, 2.0, 3.0)
 BOX = Box((3.3, 2.1, -1.4), (36.2, 27.9, 21.0))

@@ -4,7 +4,8 @@ import torch
 from monai.transforms import Compose, LoadImaged, RandFlipd
 from toy_chest import chest
 
-from scripts.transforms import LungRegion, RefusedScan, ToGridd, preprocessing
+from scripts.scans import RefusedScan
+from scripts.transforms import LungRegion, ToGridd, preprocessing
 
 
 @pytest.fixture(scope="module")

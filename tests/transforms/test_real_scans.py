@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.transforms import LungRegion, RefusedScan, ScanDataset, find_scans, preprocessing
+from scripts.scans import RefusedScan, find_scans
+from scripts.transforms import LungRegion, ScanDataset, preprocessing
 
 pytestmark = pytest.mark.real
 SHAPE = (40, 32, 36)

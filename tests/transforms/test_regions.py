@@ -1,7 +1,8 @@
 import numpy as np
 from toy_chest import chest
 
-from scripts.transforms import LungRegion, Scan, WholeScanRegion
+from scripts.scans import Scan
+from scripts.transforms import LungRegion, WholeScanRegion
 
 
 def corners(scan, box):

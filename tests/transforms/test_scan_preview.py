@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from toy_chest import chest
 
-from scripts.transforms import LungRegion, Scan, find_lungs, preview
+from scripts.scans import Scan, find_lungs
+from scripts.transforms import LungRegion, preview
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import torch
 from monai.data import MetaTensor
 from toy_chest import chest, orientations, reoriented
 
-from scripts.transforms import LungRegion, RefusedScan, Scan, ToGrid, ToGridd, WholeScanRegion
+from scripts.scans import RefusedScan, Scan
+from scripts.transforms import LungRegion, ToGrid, ToGridd, WholeScanRegion
 
 SHAPE = (40, 32, 36)
 

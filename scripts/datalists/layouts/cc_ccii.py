@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
+from scripts.scans import join_zip_path, zip_folders
 
-from ..zip_paths import join_zip_path, zip_folders
 from .clean_cc_ccii import Key, correct_slices, order_as_listed, read_corrections, read_published_lists
 from .collection import Collection, Layout, Request
 from .trees import is_image, list_folder, natural_order

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
+from scripts.scans import scan_exists
 
-from ..scan_files import scan_exists
 from .collection import Collection, Layout, Request
 from .tables import read_table
 

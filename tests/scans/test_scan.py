@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from toy_chest import affine_of, chest, orientations, reoriented
 
-from scripts.transforms.scan import AIR, Scan, box_affine
+from scripts.scans.scan import AIR, Scan, box_affine
 
 
 @pytest.mark.parametrize("orientation", orientations())

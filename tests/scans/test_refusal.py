@@ -1,7 +1,7 @@
 import pickle
 
 from scripts.errors import UserError
-from scripts.transforms import RefusedScan
+from scripts.scans import RefusedScan
 
 
 def test_a_refusal_survives_the_way_from_a_worker_process():

@@ -2,9 +2,8 @@ import zipfile
 
 import pytest
 
-from scripts.datalists import scan_files
-from scripts.datalists.scan_files import scan_exists
 from scripts.errors import UserError
+from scripts.scans import scan_exists, scan_files
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from toy_chest import chest
 
-from scripts.transforms import RefusedScan, Scan
-from scripts.transforms.checks import check_hounsfield, check_shape
+from scripts.scans import RefusedScan, Scan
+from scripts.scans.checks import check_hounsfield, check_shape
 
 
 def refusal_of(array, affine):

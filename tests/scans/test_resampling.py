@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from scripts.transforms import resampling
-from scripts.transforms.resampling import axis_weights, resample
+from scripts.scans import resampling
+from scripts.scans.resampling import axis_weights, resample
 
 
 def whole(shape):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from toy_chest import LUNG_RADII, LUNGS, chest
 
-from scripts.transforms import LungRegion, RefusedScan, Scan, WholeScanRegion, find_lungs
+from scripts.scans import RefusedScan, Scan, find_lungs
+from scripts.transforms import LungRegion, WholeScanRegion
 
 EXTREMES = np.array([[-125, -80, -110], [125, 85, 110]])  # mm that the toy's lungs reach along R, A, S
 

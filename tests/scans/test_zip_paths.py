@@ -2,8 +2,8 @@ import zipfile
 
 import pytest
 
-from scripts.datalists import join_zip_path, split_zip_path, zip_folders
 from scripts.errors import UserError
+from scripts.scans import join_zip_path, split_zip_path, zip_folders
 
 
 @pytest.mark.parametrize(

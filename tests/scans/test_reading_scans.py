@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from toy_chest import chest, orientations, reoriented
 
-from scripts.transforms import RefusedScan, Scan, ScanReader, WholeScanRegion, preprocessing
+from scripts.scans import RefusedScan, Scan, ScanReader
+from scripts.transforms import WholeScanRegion, preprocessing
 
 SHAPE = (24, 20, 16)
 

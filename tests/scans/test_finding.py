@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.transforms import find_scans
+from scripts.scans import find_scans
 
 
 @pytest.fixture
