@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,9 @@ class PredictionWriter:
 
     ``predictions.csv`` grows row by row, so that an interrupted run keeps what it computed;
     ``predictions.json`` follows at the end with the same rows, and the version, checkpoint and settings
-    that made them. The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``,
-    and ``patient``, ``label`` and ``heat_map`` (a path) where known; its output has ``pred``, probabilities.
+    that made them, among them how many scans were read as HU and how many as grey levels of which window.
+    The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``, and
+    ``patient``, ``label`` and ``heat_map`` (a path) where known; its output has ``pred``, probabilities.
 
     Args:
         output_dir: where the two files go.
@@ -56,7 +58,7 @@ class PredictionWriter:
         self.folder = Path(output_dir)
         self.class_names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
         self.ckpt_path = ckpt_path
-        self.header = {
+        self.header: dict[str, Any] = {
             "intended_use": INTENDED_USE,
             "version": version,
             "checkpoint": str(ckpt_path),
@@ -64,6 +66,7 @@ class PredictionWriter:
         }
         self.abstain_below = abstain_below
         self.rows: list[dict[str, Any]] = []
+        self.intensities: Counter[str] = Counter()
 
     def attach(self, engine: Workflow) -> None:
         engine.add_event_handler(Events.STARTED, self.start)
@@ -78,6 +81,7 @@ class PredictionWriter:
 
     def start(self) -> None:
         self.rows = []
+        self.intensities.clear()
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "predictions.csv").open("w", newline="") as file:
             csv.DictWriter(file, self.columns).writeheader()
@@ -85,13 +89,18 @@ class PredictionWriter:
     def add(self, engine: Workflow) -> None:
         items = zip(engine.state.batch, engine.state.output, strict=True)
         rows = [self.row(item, output["pred"]) for item, output in items]
+        self.intensities.update(
+            i["image"].meta["intensity"] for i in engine.state.batch if not i["refusal"]["code"]
+        )
         with (self.folder / "predictions.csv").open("a", newline="") as file:
             csv.DictWriter(file, self.columns).writerows(rows)
         self.rows += rows
 
     def finish(self) -> None:
         checkpoint_hash = weights_hash(self.ckpt_path)
-        content = {**self.header, "checkpoint_sha256": checkpoint_hash, "predictions": self.rows}
+        settings = {**self.header["settings"], "intensity": dict(self.intensities)}
+        content = {**self.header, "settings": settings, "checkpoint_sha256": checkpoint_hash}
+        content["predictions"] = self.rows
         (self.folder / "predictions.json").write_text(json.dumps(content, indent=2) + "\n")
 
     def row(self, item: Mapping[str, Any], probabilities: torch.Tensor) -> dict[str, Any]:

@@ -1,29 +1,45 @@
 """A scan on disk -> HU and its affine, checked to be a chest CT; its lungs; or a refusal that says why."""
 
 from .checks import check_hounsfield, check_shape
+from .declaration import DECLARED_FIELDS, Declaration
 from .finding import find_scans
+from .flags import FLAGS, geometry_flags
+from .grey import check_window
 from .items import scan_items
+from .kinds import PICTURE_ENDINGS, is_picture, natural_order
 from .lungs import Lungs, find_lungs
-from .reading import ScanReader
-from .refusal import RefusedScan
+from .reading import ScanReader, read_scan
+from .refusal import CODES, RefusedScan
 from .resampling import resample
 from .scan import AIR, Scan, box_affine
 from .scan_files import ScanFile, scan_exists, scan_files
+from .volume import Volume
 from .zip_paths import join_zip_path, split_zip_path, zip_folders
 
 __all__ = [
     "AIR",
+    "CODES",
+    "DECLARED_FIELDS",
+    "FLAGS",
+    "PICTURE_ENDINGS",
+    "Declaration",
     "Lungs",
     "RefusedScan",
     "Scan",
     "ScanFile",
     "ScanReader",
+    "Volume",
     "box_affine",
     "check_hounsfield",
     "check_shape",
+    "check_window",
     "find_lungs",
     "find_scans",
+    "geometry_flags",
+    "is_picture",
     "join_zip_path",
+    "natural_order",
+    "read_scan",
     "resample",
     "scan_exists",
     "scan_files",

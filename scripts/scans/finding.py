@@ -2,77 +2,80 @@
 
 import logging
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["find_scans", "is_dicom_folder", "is_itk", "is_nifti"]
+from scripts.errors import UserError
 
-NIFTI_ENDINGS = (".nii", ".nii.gz")
-ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
+from .kinds import is_itk, is_nifti, is_picture, is_zip, natural_order
+from .scan_files import ScanFile, scan_files
+from .slice_files import dicom_files
+from .zip_paths import join_zip_path, zip_folders
+
+__all__ = ["find_scans"]
+
+FEWEST_PICTURES = 8  # in a folder: fewer are illustrations beside something else
 logger = logging.getLogger(__name__)
 
 
 def find_scans(paths: Iterable[str | Path]) -> list[str]:
-    """List the scans in files and folders, in natural order within each folder, each scan once.
+    """List the scans in files, folders and zips, in natural order within each folder, each scan once.
 
-    A folder that holds DICOM files is one scan; each NIfTI, NRRD, MHA or MHD file is one. What is named
-    directly always comes back, so that a wrong name is refused by name later and does not vanish; other
-    files met inside folders are counted and logged.
+    A folder, or a folder in a zip, that holds DICOM files is one scan, and so is one of at least
+    :data:`FEWEST_PICTURES` PNG or JPG slices; each NIfTI, NRRD, MHA or MHD file is one. Links are followed,
+    each folder is entered once. What is named directly always comes back, so that a wrong name is refused
+    by name later and does not vanish; other files met inside folders are counted and logged.
 
     Args:
-        paths: files and folders, as the user named them.
+        paths: files, folders and zips, as the user named them; a scan in a zip is ``archive.zip::folder``.
 
     Returns:
-        Paths of files and of DICOM series folders.
+        Paths of files and of folders, those in a zip as ``archive.zip::folder``.
     """
     scans: list[str] = []
     for path in map(Path, paths):
-        found = _walk(path) if path.is_dir() else [path]
-        scans += [str(scan) for scan in found or [path]]
+        found = _walk(path) if path.is_dir() else _in_zip(path)
+        scans += found or [str(path)]
     return list(dict.fromkeys(scans))
 
 
-def is_nifti(path: Path) -> bool:
-    """Tell NIfTI by the name's ending."""
-    return path.name.lower().endswith(NIFTI_ENDINGS)
-
-
-def is_itk(path: Path) -> bool:
-    """Tell the formats that SimpleITK reads for us by the name's ending."""
-    return path.name.lower().endswith(ITK_ENDINGS)
-
-
-def is_dicom(path: Path) -> bool:
-    """Tell a DICOM file by its magic word, which follows a preamble of 128 bytes."""
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
-
-
-def is_dicom_folder(folder: Path) -> bool:
-    """Tell whether a folder itself, not its sub-folders, holds a DICOM file."""
-    return any(is_dicom(file) for file in folder.iterdir() if file.is_file() and not _is_volume(file))
-
-
-def _is_volume(path: Path) -> bool:
-    return is_nifti(path) or is_itk(path)
-
-
-def _walk(top: Path) -> list[Path]:
-    scans, ignored = [], 0
-    for folder, folders, names in os.walk(top):
-        folders.sort(key=_natural)
-        files = [Path(folder, name) for name in sorted(names, key=_natural)]
-        others = [file for file in files if not _is_volume(file)]
-        slices = sum(is_dicom(file) for file in others)
-        scans += [Path(folder)] if slices else []
-        scans += [file for file in files if _is_volume(file)]
+def _walk(top: Path) -> list[str]:
+    scans: list[str] = []
+    ignored = 0
+    entered: set[str] = set()
+    for folder, folders, names in os.walk(top, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        folders.sort(key=natural_order)
+        files = [ScanFile(name, 0, Path(folder, name)) for name in sorted(names, key=natural_order)]
+        volumes = [file for file in files if is_nifti(file.name) or is_itk(file.name)]
+        zips = [scan for file in files for scan in _in_zip(file.path)]
+        others = [file for file in files if file not in volumes and not is_zip(file.name)]
+        slices = _slices(others)
+        scans += [folder] if slices else []
+        scans += [str(file.path) for file in volumes] + zips
         ignored += len(others) - slices
     if ignored:
-        logger.info("%s: %d files that are no scans were left out", top, ignored)
+        logger.info("%s: %d files that are no scans were left out", top.name, ignored)
     return scans
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Order ``scan2`` before ``scan10``."""
-    return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", name)]
+def _in_zip(archive: Path) -> list[str]:
+    """Name the scans in a zip; in another file, or one that cannot be read, there are none."""
+    if not is_zip(archive.name):
+        return []
+    try:
+        folders = sorted(zip_folders(archive), key=natural_order)
+        names = [join_zip_path(str(archive), folder) for folder in folders]
+        return [name for name in names if _slices(scan_files(Path(), name))]
+    except UserError:
+        return []
+
+
+def _slices(files: list[ScanFile]) -> int:
+    """Count the slices among the files of a folder: DICOM by magic word, else pictures; 0 where too few."""
+    pictures = sum(is_picture(file.name) for file in files)
+    return len(dicom_files(files)) or (pictures if pictures >= FEWEST_PICTURES else 0)

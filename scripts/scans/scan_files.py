@@ -2,8 +2,8 @@
 
 import os
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -12,7 +12,7 @@ from scripts.errors import UserError
 
 from .zip_paths import join_zip_path, split_zip_path, zip_folders
 
-__all__ = ["ScanFile", "scan_exists", "scan_files"]
+__all__ = ["ScanFile", "opener", "scan_exists", "scan_files"]
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,41 @@ class ScanFile:
         size: in bytes.
         path: of the file, or of the zip.
         member: name inside the zip, or None.
+        packed_size: in bytes, as it lies in the zip; ``size`` outside of one.
     """
 
     name: str
     size: int
     path: Path
     member: str | None = None
+    packed_size: int = 0
+
+    @property
+    def base_name(self) -> str:
+        """The name without its folder."""
+        return self.path.name if self.member is None else self.member.rpartition("/")[2]
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open the file to read its bytes."""
-        if self.member is None:
-            with self.path.open("rb") as file:
-                yield file
-        else:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-                yield file
+        with opener() as open_file, open_file(self) as file:
+            yield file
+
+
+@contextmanager
+def opener() -> Iterator[Callable[[ScanFile], IO[bytes]]]:
+    """Return a function that opens files; each zip's directory is read only once, until the end."""
+    with ExitStack() as stack:
+        archives: dict[Path, zipfile.ZipFile] = {}
+
+        def open_file(file: ScanFile) -> IO[bytes]:
+            if file.member is None:
+                return file.path.open("rb")
+            if file.path not in archives:
+                archives[file.path] = stack.enter_context(zipfile.ZipFile(file.path))
+            return archives[file.path].open(file.member)
+
+        yield open_file
 
 
 def scan_exists(root: Path, scan: str) -> bool:
@@ -70,15 +89,21 @@ def scan_files(root: Path, scan: str) -> list[ScanFile]:
     outer, folder = split_zip_path(scan)
     path = root / outer
     if folder is not None:
-        members = zip_folders(path).get(folder, ())
-        found = [ScanFile(join_zip_path(outer, m.filename), m.file_size, path, m.filename) for m in members]
+        found: Iterable[ScanFile] = [
+            ScanFile(join_zip_path(outer, m.filename), m.file_size, path, m.filename, m.compress_size)
+            for m in zip_folders(path).get(folder, ())
+        ]
         return sorted(found, key=lambda file: file.name)
     try:
         if not path.is_dir():
-            return [ScanFile(scan, path.stat().st_size, path)]
+            return [_plain(scan, path, path.stat().st_size)]
         with os.scandir(path) as entries:
             files = [entry for entry in entries if not entry.is_dir()]
-            found = [ScanFile(f"{scan}/{e.name}", e.stat().st_size, Path(e.path)) for e in files]
+            found = [_plain(f"{scan}/{e.name}", Path(e.path), e.stat().st_size) for e in files]
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be read ({error.strerror})") from None
     return sorted(found, key=lambda file: file.name)
+
+
+def _plain(name: str, path: Path, size: int) -> ScanFile:
+    return ScanFile(name, size, path, packed_size=size)

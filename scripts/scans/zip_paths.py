@@ -4,6 +4,7 @@ The contract between who writes a datalist and who reads a scan: the path of the
 of the scan's slices inside the zip, with ``/`` between its parts. Nothing is unpacked.
 """
 
+import logging
 import os
 import re
 import zipfile
@@ -14,6 +15,7 @@ from scripts.errors import UserError
 
 __all__ = ["join_zip_path", "split_zip_path", "zip_folders"]
 
+logger = logging.getLogger(__name__)
 IN_ZIP = re.compile(r"(?P<archive>.+?\.zip)::(?P<folder>.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -41,6 +43,9 @@ def split_zip_path(path: str) -> tuple[str, str | None]:
 def zip_folders(archive: Path) -> dict[str, tuple[zipfile.ZipInfo, ...]]:
     """Return the files of every folder of a zip that holds any, from its directory alone.
 
+    Nothing is ever written where a zip says; members whose names are absolute or climb out of it by ``..``
+    are passed over all the same, and counted in the log, as are those that operating systems leave.
+
     Args:
         archive: the zip.
 
@@ -60,9 +65,14 @@ def zip_folders(archive: Path) -> dict[str, tuple[zipfile.ZipInfo, ...]]:
 def _zip_folders(archive: Path, stamp: tuple[int, int]) -> dict[str, tuple[zipfile.ZipInfo, ...]]:
     """As :func:`zip_folders`; the stamp makes a replaced zip be read again."""
     folders: dict[str, list[zipfile.ZipInfo]] = {}
+    unsafe = 0
     with zipfile.ZipFile(archive) as content:
         for member in content.infolist():
-            parts = PurePosixPath(member.filename).parts
-            if not member.is_dir() and parts[0] != "__MACOSX" and not parts[-1].startswith("."):
-                folders.setdefault("/".join(parts[:-1]), []).append(member)
+            path = PurePosixPath(member.filename.replace("\\", "/"))
+            if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", member.filename):
+                unsafe += 1
+            elif not member.is_dir() and path.parts[:1] != ("__MACOSX",) and not path.name.startswith("."):
+                folders.setdefault("/".join(path.parts[:-1]), []).append(member)
+    if unsafe:
+        logger.warning("%s: %d members whose names lead out of the zip were left out", archive.name, unsafe)
     return {folder: tuple(members) for folder, members in folders.items()}

@@ -2,6 +2,7 @@
 
 from .cache import ScanDataset, prepare
 from .grid import grid_to_scan, scan_to_grid
+from .loading import LoadScand
 from .pipelines import preprocessing
 from .planes import PLANES, plane_of, show_plane
 from .regions import Box, LungRegion, Region, WholeScanRegion
@@ -10,6 +11,7 @@ from .to_grid import ToGrid, ToGridd
 __all__ = [
     "PLANES",
     "Box",
+    "LoadScand",
     "LungRegion",
     "Region",
     "ScanDataset",

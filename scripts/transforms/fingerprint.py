@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from monai.transforms import MapTransform
 
+from scripts.scans import split_zip_path
+
 __all__ = ["fingerprint"]
 
 LIBRARIES = ("monai", "nibabel", "numpy", "pydicom", "scipy", "SimpleITK", "torch")
@@ -23,8 +25,9 @@ NOT_INVOLVED = {"benchmark.py", "cache.py", "preview.py"}  # of this room: they 
 def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
     """Return a digest of an item's files, the transforms' settings and code, and the libraries' versions.
 
-    Files count by path, size and time of change; of a folder, each file in it. Only the keys that the
-    transforms name are looked at, so a corrected label does not compute its scan anew.
+    Files count by path, size and time of change; of a folder, each file in it, of a zip the whole. Only the
+    keys that the transforms name, and the fields that they list as ``item_fields``, are looked at, so a
+    corrected label does not compute its scan anew.
 
     Args:
         item: of the datalist.
@@ -36,6 +39,8 @@ def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
     transforms = list(transforms)
     keys = sorted({str(key) for t in transforms if isinstance(t, MapTransform) for key in t.keys} & set(item))
     parts = [f"{key}={_files(item[key])}" for key in keys]
+    fields = sorted({field for t in transforms for field in getattr(t, "item_fields", ())} & set(item))
+    parts += [f"{field}: {describe(item[field])}" for field in fields]
     parts += [describe(transform) for transform in transforms]
     parts += [_version(library) for library in LIBRARIES]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -68,10 +73,11 @@ def describe(value: Any) -> str:
 
 
 def _files(value: Any) -> str:
-    path = Path(str(value))
+    outer, inner = split_zip_path(str(value))
+    path = Path(outer)
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     stats = [(file.name, file.stat()) for file in files if file.is_file()]
-    return f"{path.resolve()} {[(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]}"
+    return f"{path.resolve()} {inner} {[(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]}"
 
 
 def _origin(kind: Any) -> str:
@@ -86,7 +92,7 @@ def _origin(kind: Any) -> str:
 @cache
 def source_digest(folder: Path) -> str:
     """Return a digest of the Python files of a folder, but for those that change no value."""
-    files = [file for file in sorted(folder.glob("*.py")) if file.name not in NOT_INVOLVED]
+    files = [file for file in sorted(folder.rglob("*.py")) if file.name not in NOT_INVOLVED]
     return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
 
 

@@ -1,14 +1,10 @@
 """The preprocessing that training, evaluation and inference share."""
 
-import logging
-import warnings
 from collections.abc import Sequence
-from typing import Any
 
-from monai.transforms import Compose, LoadImaged
+from monai.transforms import Compose
 
-from scripts.scans import ScanReader
-
+from .loading import LoadScand
 from .regions import Region
 from .to_grid import ToGridd
 
@@ -32,18 +28,4 @@ def preprocessing(
     Returns:
         A flat Compose (a nested one counts as random and would not be cached).
     """
-    return Compose([_load(key), ToGridd(key, region, spatial_shape, window)])
-
-
-def _load(key: str) -> LoadImaged:
-    """Build LoadImaged without the warnings of a GPU decoder that MONAI tries to register meanwhile."""
-    logger = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader", category=UserWarning)
-            reader: Any = ScanReader()  # MONAI annotates classes only, and takes instances
-            return LoadImaged(key, reader=reader, ensure_channel_first=True, dtype=None)
-    finally:
-        logger.setLevel(level)
+    return Compose([LoadScand(key), ToGridd(key, region, spatial_shape, window)])

@@ -8,20 +8,24 @@ the left of the picture, anterior and head are up (anterior left in the sagittal
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scripts.scans import (
+    DECLARED_FIELDS,
+    Declaration,
     Lungs,
     RefusedScan,
     Scan,
-    ScanReader,
     check_hounsfield,
     check_shape,
     find_lungs,
-    find_scans,
+    geometry_flags,
+    read_scan,
+    scan_items,
 )
 
 from .grid import scan_to_grid
@@ -42,30 +46,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--spatial_shape", nargs=3, type=int, default=(96, 96, 96), metavar=("R", "A", "S"))
     parser.add_argument("--margin", type=float, default=10.0, help="mm around the lungs")
     parser.add_argument("--region", choices=("lung", "scan"), default="lung")
+    declare = parser.add_argument_group("what the scans do not say of themselves", "see docs/data.md")
+    declare.add_argument("--series", help="of DICOM folders with several: its number or UID")
+    declare.add_argument(
+        "--window", nargs=2, type=float, metavar=("LEVEL", "WIDTH"), help="HU; not the network's"
+    )
+    declare.add_argument("--grey_range", nargs=2, type=float, metavar=("BLACK", "WHITE"))
+    declare.add_argument("--spacing", nargs=3, type=float, metavar="MM")
+    declare.add_argument("--orientation", metavar="LPI")
     options = parser.parse_args(arguments)
+    declared = {name: getattr(options, name) for name in DECLARED_FIELDS if hasattr(options, name)}
+    declared["intensity"] = "windowed" if options.window else None
     region = LungRegion(options.margin) if options.region == "lung" else WholeScanRegion()
     options.output_dir.mkdir(parents=True, exist_ok=True)
     refused = 0
-    for number, path in enumerate(find_scans(options.scans), 1):
+    for number, item in enumerate(scan_items(options.scans, declared), 1):
         try:
-            scan = _read(path)
-            figure = _draw(scan, find_lungs(scan), region(scan), options.spatial_shape)
+            scan, flags = _read(item)
+            box = region(scan)
+            box = replace(box, flags=(*flags, *box.flags))
+            figure = _draw(scan, find_lungs(scan), box, options.spatial_shape)
         except RefusedScan as refusal:
             refused += 1
             print(f"refused ({refusal.code}): {refusal}", file=sys.stderr)
             continue
-        picture = options.output_dir / f"{number:03d}_{Path(path).name}.png"
+        picture = options.output_dir / f"{number:03d}_{Path(item['image']).name[-80:]}.png"
         figure.savefig(picture, dpi=80)
-        print(picture)
+        print(f"{picture}: {item['name']} {' '.join(box.flags)}")
     return 1 if refused else 0
 
 
-def _read(path: str) -> Scan:
-    voxels, meta = ScanReader().get_data(Path(path))
-    check_shape(tuple(voxels.shape), path)
-    scan = Scan.from_array(voxels.numpy(), meta["affine"], path)
+def _read(item: dict[str, Any]) -> tuple[Scan, tuple[str, ...]]:
+    """Return a scan and the flags of its file and geometry."""
+    name = item["name"]
+    volume = read_scan(item["image"], Declaration.of(item, name), name)
+    check_shape(volume.voxels.shape, name)
+    scan = Scan.from_array(volume.voxels, volume.affine, name)
     check_hounsfield(scan)
-    return scan
+    return scan, (*volume.flags, *geometry_flags(scan))
 
 
 def _draw(scan: Scan, lungs: Lungs, box: Box, shape: Sequence[int]) -> Any:

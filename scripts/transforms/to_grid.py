@@ -10,7 +10,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends
 
-from scripts.scans import Scan, check_hounsfield, check_shape
+from scripts.scans import Scan, check_hounsfield, check_shape, check_window, geometry_flags
 
 from .grid import scan_to_grid
 from .regions import Box, Region
@@ -32,8 +32,8 @@ class ToGrid(Transform):
         - Input: MetaTensor ``(1, X, Y, Z)`` in HU, of any orientation
         - Output: MetaTensor ``(1, R, A, S)``, float32 in 0..1, whose affine maps grid voxels to world mm.
           Its meta holds ``filename_or_obj``, ``original_affine``, ``original_shape``, ``box_low`` and
-          ``box_high`` (faces in the scan's canonical voxels), ``region``, and ``flags`` (words parted by
-          spaces: lists of different lengths do not collate).
+          ``box_high`` (faces in the scan's canonical voxels), ``region``, ``intensity`` (as it was read), and
+          ``flags`` (words parted by spaces: lists of different lengths do not collate).
 
     Raises:
         RefusedScan: the scan is no chest CT in HU.
@@ -55,6 +55,7 @@ class ToGrid(Transform):
     def __call__(self, image: MetaTensor) -> MetaTensor:
         name = str(image.meta.get("filename_or_obj", "scan"))
         check_shape(tuple(image.shape[1:]), name)
+        check_window(image.meta.get("hounsfield"), self.window, name)
         affine = np.asarray(image.affine, dtype=float)
         scan = Scan.from_array(image[0].numpy(), affine, name)
         check_hounsfield(scan)
@@ -62,32 +63,36 @@ class ToGrid(Transform):
         volume, grid_affine = scan_to_grid(scan, box, self.spatial_shape)
         level, width = self.window
         volume.sub_(level).div_(width).add_(0.5).clamp_(0, 1)
-        return self._with_meta(volume, grid_affine, box, name, affine, tuple(image.shape[1:]))
+        read_flags = str(image.meta.get("flags", "")).split()
+        source = {
+            "filename_or_obj": name,
+            "original_affine": torch.from_numpy(affine.copy()),
+            "original_shape": torch.tensor(image.shape[1:]),
+            "intensity": str(image.meta.get("intensity", "HU")),
+            "flags": " ".join([*read_flags, *geometry_flags(scan), *box.flags]),
+        }
+        return self._with_meta(volume, grid_affine, box, source)
 
     def blank(self, name: str) -> MetaTensor:
         """Return the grid of a refused scan: zeros, with the same meta keys as any other."""
-        return self._with_meta(
-            torch.zeros(self.spatial_shape), np.eye(4), NOWHERE, name, np.eye(4), (0, 0, 0)
-        )
+        source = {
+            "filename_or_obj": name,
+            "original_affine": torch.eye(4, dtype=torch.float64),
+            "original_shape": torch.zeros(3, dtype=torch.int64),
+            "intensity": "",
+            "flags": "",
+        }
+        return self._with_meta(torch.zeros(self.spatial_shape), np.eye(4), NOWHERE, source)
 
     def _with_meta(
-        self,
-        volume: torch.Tensor,
-        grid_affine: np.ndarray,
-        box: Box,
-        name: str,
-        affine: np.ndarray,
-        shape: tuple[int, ...],
+        self, volume: torch.Tensor, grid_affine: np.ndarray, box: Box, source: dict[str, Any]
     ) -> MetaTensor:
         meta = {
-            "filename_or_obj": name,
-            "original_affine": torch.from_numpy(affine.copy()),
-            "original_shape": torch.tensor(shape),
+            **source,
             "box_low": torch.tensor(box.low, dtype=torch.float64),
             "box_high": torch.tensor(box.high, dtype=torch.float64),
             "space": "RAS",
             "region": repr(self.region),
-            "flags": " ".join(box.flags),
         }
         return MetaTensor(volume[None], affine=torch.from_numpy(grid_affine), meta=meta)
 

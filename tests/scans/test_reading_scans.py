@@ -1,4 +1,5 @@
 import gzip
+import itertools
 
 import nibabel
 import numpy as np
@@ -82,13 +83,21 @@ def write_series(folder, array, affine, keep=None, **tags):
     return folder
 
 
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.mhd", "series"])
-@pytest.mark.parametrize("orientation", orientations()[3:48:22])
+AXIAL = [orientation for orientation in orientations() if orientation[2, 0] == 2]
+CASES = [
+    *itertools.product(("a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.mhd"), orientations()[3:48:22]),
+    *itertools.product(("series", "series.zip"), AXIAL[1::7]),
+]
+
+
+@pytest.mark.parametrize(("name", "orientation"), CASES)
 def test_every_format_gives_the_same_voxels_in_the_same_place(tmp_path, load, toy, name, orientation):
     array, affine = reoriented(*toy, orientation)
     path = tmp_path / name
     if name == "series":
         write_series(path, array, affine)
+    elif name == "series.zip":
+        write_zip(path, write_series(tmp_path / "series", array, affine))
     elif "nii" in name:
         write_nifti(path, array, affine)
     else:

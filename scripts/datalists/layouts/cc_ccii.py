@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
-from scripts.scans import join_zip_path, zip_folders
+from scripts.scans import is_picture, join_zip_path, natural_order, zip_folders
 
 from .clean_cc_ccii import Key, correct_slices, order_as_listed, read_corrections, read_published_lists
 from .collection import Collection, Layout, Request
-from .trees import is_image, list_folder, natural_order
+from .trees import list_folder
 
 __all__ = ["CC_CCII"]
 
@@ -113,12 +113,12 @@ def _add_folders(root: Path, group: str, scans: dict[Key, _Scan], collection: Co
 def _add(
     key: tuple[str, ...], image: str, names: list[str], scans: dict[Key, _Scan], collection: Collection
 ) -> None:
-    pictures = sorted(filter(is_image, names), key=natural_order)
+    pictures = sorted(filter(is_picture, names), key=natural_order)
     if len(key) < 3 or key[0] not in CLASSES:
         collection.leave_out("not a folder CLASS/PATIENT/SCAN", [image])
         return
     scan_key = (key[0], key[1], key[2])
-    collection.leave_out("not a picture", [f"{image}/{name}" for name in names if not is_image(name)])
+    collection.leave_out("not a picture", [f"{image}/{name}" for name in names if not is_picture(name)])
     if scan_key in scans:
         raise UserError(
             f"scan {'/'.join(scan_key)} is there twice: {scans[scan_key].image} and {image}; remove one"

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.errors import UserError
+from scripts.scans import natural_order
 
 from .tables import read_table
-from .trees import natural_order
 
 __all__ = ["Key", "correct_slices", "order_as_listed", "read_corrections", "read_published_lists"]
 

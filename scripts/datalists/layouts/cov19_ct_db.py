@@ -6,11 +6,12 @@
 from pathlib import Path
 
 from scripts.errors import UserError
+from scripts.scans import is_picture
 
 from .collection import Collection, Layout, Request
 from .negatives import class_of_negatives
 from .tables import read_table
-from .trees import is_image, list_folder
+from .trees import list_folder
 
 __all__ = ["COV19_CT_DB"]
 
@@ -54,7 +55,7 @@ def _add_group(request: Request, collection: Collection, split: str, group: str,
     for scan in scans:
         image = f"{split}/{group}/{scan}"
         slices = list_folder(request.root / image)[1]
-        others = [name for name in slices if not is_image(name)]
+        others = [name for name in slices if not is_picture(name)]
         collection.leave_out("not a picture", [f"{image}/{name}" for name in others])
         if len(others) == len(slices):
             collection.leave_out("folder without pictures", [image])

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
+from scripts.scans import natural_order
 
 from .collection import Collection, Layout, Request, first_names
 from .table import row_fields
 from .tables import read_table
-from .trees import natural_order
 
 __all__ = ["DICOM_TREE"]
 

@@ -7,11 +7,12 @@ Patient and Morbidity outcome (Age and Gender if there).
 from typing import Any
 
 from scripts.errors import UserError
+from scripts.scans import is_picture
 
 from .collection import Collection, Layout, Request
 from .negatives import class_of_negatives
 from .tables import read_table
-from .trees import is_image, list_folder
+from .trees import list_folder
 
 __all__ = ["ICTCF"]
 
@@ -61,7 +62,7 @@ def _add(
 ) -> None:
     image = f"{folder}/CT"
     slices = list_folder(request.root / image)[1] if (request.root / image).is_dir() else []
-    others = [name for name in slices if not is_image(name)]
+    others = [name for name in slices if not is_picture(name)]
     collection.leave_out("not a picture", [f"{image}/{name}" for name in others])
     if len(others) == len(slices):
         collection.leave_out("folder without pictures", [image])

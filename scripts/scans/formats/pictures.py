@@ -1,0 +1,110 @@
+"""PNG or JPG slices of a declared display window -> a volume of grey levels."""
+
+import hashlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..declaration import Declaration, axes_affine
+from ..limits import check_voxels
+from ..refusal import RefusedScan
+from ..scan_files import ScanFile, opener
+from ..volume import Volume
+
+__all__ = ["read_pictures"]
+
+FIELD_OF_VIEW = 350.0  # mm across the columns, assumed where no spacing is declared
+HEIGHT = 300.0  # mm from the first slice to the last, assumed likewise: that of a chest
+ORIENTATION = "LPI"  # assumed: columns to the patient's left, rows to the back, slices from head to feet
+COLOURED = 24  # grey levels between red, green and blue; JPG alone makes some
+MODES_OF_16_BITS = ("I;16", "I;16B", "I")
+
+
+def read_pictures(files: list[ScanFile], declared: Declaration, name: str) -> Volume:
+    """Read slices in the given order as grey levels; pictures say nothing of HU, spacing or orientation.
+
+    Where no spacing is declared, a field of view of :data:`FIELD_OF_VIEW` and a stack of :data:`HEIGHT` are
+    assumed and flagged ``spacing_assumed``; where no orientation is declared, :data:`ORIENTATION`, flagged
+    ``orientation_assumed``.
+
+    Args:
+        files: pictures, in the order of the slices.
+        declared: its window is required.
+        name: of the scan, for messages.
+
+    Returns:
+        Grey levels, shape ``(columns, rows, slices)``, uint8 or, of 16-bit PNG, uint16.
+
+    Raises:
+        RefusedScan: ``not_hounsfield`` without a declared window; ``unreadable``, ``too_large``, ``not_ct``
+            for colours, ``several_orientations`` for sizes that differ, ``duplicate_slices``.
+    """
+    if declared.window is None:
+        raise RefusedScan(
+            "not_hounsfield",
+            name,
+            "PNG or JPG slices, which hold no HU; give the scan as DICOM, or declare intensity: windowed and "
+            "the window (level, width in HU) that they were made with",
+        )
+    slices = list(_decoded(files, name))
+    if len({slice_.shape for slice_ in slices}) > 1:
+        sizes = sorted({slice_.shape for slice_ in slices})
+        raise RefusedScan(
+            "several_orientations", name, f"pictures of sizes {sizes[:3]}; expected those of one series"
+        )
+    _check_repeats(slices, name)
+    voxels = np.stack(slices).T  # slices, rows, columns -> columns, rows, slices
+    columns, _, count = voxels.shape
+    pixel = FIELD_OF_VIEW / columns
+    spacing = declared.spacing or (pixel, pixel, HEIGHT / max(1, count - 1))
+    assumed = {"spacing_assumed": declared.spacing, "orientation_assumed": declared.orientation}
+    return Volume(
+        voxels,
+        axes_affine(declared.orientation or ORIENTATION, spacing, voxels.shape),
+        tuple(flag for flag, given in assumed.items() if given is None),
+    )
+
+
+def _decoded(files: list[ScanFile], name: str) -> Iterator[np.ndarray]:
+    from PIL import Image
+
+    with opener() as open_file, warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", Image.DecompressionBombWarning
+        )  # checked below, for all slices at once
+        for file in files:
+            try:
+                with open_file(file) as content, Image.open(content) as picture:
+                    check_voxels((*picture.size, len(files)), name)
+                    yield _grey(picture, name)
+            except RefusedScan:
+                raise
+            except Exception as error:  # Pillow's decoders raise many kinds for damaged files
+                raise RefusedScan(
+                    "unreadable", name, f"a slice could not be decoded ({type(error).__name__}); is it whole?"
+                ) from error
+
+
+def _grey(picture: Any, name: str) -> np.ndarray:
+    """Return grey levels of shape (rows, columns)."""
+    if picture.mode in MODES_OF_16_BITS:
+        return np.asarray(picture).astype(np.uint16)
+    colours = np.asarray(picture.convert("RGB")).astype(np.int16)
+    if np.mean(np.ptp(colours, axis=2) > COLOURED) > 0.01:
+        raise RefusedScan("not_ct", name, "coloured pictures; expected the grey slices of a CT")
+    return np.asarray(picture.convert("L"))
+
+
+def _check_repeats(slices: list[np.ndarray], name: str) -> None:
+    """Refuse slices that are there twice: noise makes any two of one scan differ."""
+    varying = [slice_ for slice_ in slices if np.ptp(slice_) > 0]
+    repeated = len(varying) - len({hashlib.sha256(slice_.tobytes()).digest() for slice_ in varying})
+    if repeated:
+        raise RefusedScan(
+            "duplicate_slices",
+            name,
+            f"{repeated} slices are the same picture as another; expected each once; list those to keep in "
+            f"the field slices",
+        )

@@ -1,0 +1,54 @@
+"""A scan on disk -> an image in HU, as a MONAI transform that knows what the item declares."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from scripts.scans import DECLARED_FIELDS, Declaration, read_scan
+
+__all__ = ["LoadScand"]
+
+
+class LoadScand(MapTransform):
+    """Read the scan of an item by :func:`~scripts.scans.read_scan`.
+
+    Unlike ``monai.transforms.LoadImaged`` it sees the whole item: its declared slices, series, window and
+    geometry decide how the file is read, its ``name`` is what messages show in place of the path.
+
+    Shape:
+        - Output: MetaTensor ``(1, X, Y, Z)`` in HU, in the order and integer type of the file, with the
+          affine to world mm (RAS+). Its meta holds ``filename_or_obj`` (the name), ``original_affine``,
+          ``flags`` (words parted by spaces), ``intensity`` ("HU", or the window) and ``hounsfield`` (what
+          a declared window can show, or None).
+
+    Raises:
+        RefusedScan: the scan cannot be read, or not as it is declared.
+    """
+
+    item_fields = DECLARED_FIELDS  # that decide how a file is read, for the cache's fingerprint
+
+    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.read = read_scan
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        d: dict[Any, Any] = dict(data)
+        for key in self.key_iterator(d):
+            name = str(d.get("name") or d[key])
+            declared = Declaration.of(d, name)
+            volume = self.read(d[key], declared, name)
+            meta = {
+                "filename_or_obj": name,
+                "original_affine": volume.affine.copy(),
+                "space": "RAS",
+                "flags": " ".join(volume.flags),
+                "intensity": declared.intensity,
+                "hounsfield": volume.hounsfield,
+            }
+            voxels = torch.from_numpy(volume.voxels)[None]
+            d[key] = MetaTensor(voxels, affine=torch.from_numpy(volume.affine), meta=meta)
+        return d
