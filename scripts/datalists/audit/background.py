@@ -89,7 +89,9 @@ def _body(tissue: np.ndarray) -> np.ndarray:
     labels, count = ndimage.label(solid)
     if not count:
         return np.zeros_like(tissue)
-    body = ndimage.maximum_filter(labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]), (3, 3, 1)) & tissue
+    body = (
+        ndimage.maximum_filter(labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]), (3, 3, 1)) & tissue
+    )
     return np.stack([ndimage.binary_fill_holes(body[:, :, k]) for k in range(body.shape[2])], axis=2)
 
 

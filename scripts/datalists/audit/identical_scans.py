@@ -11,7 +11,9 @@ from .finding import FAILED, PASSED, WARNING, Finding
 __all__ = ["check_identical_scans", "file_identity"]
 
 
-def check_identical_scans(items: Sequence[dict[str, Any]], identities: Mapping[str, Sequence[str]]) -> Finding:
+def check_identical_scans(
+    items: Sequence[dict[str, Any]], identities: Mapping[str, Sequence[str]]
+) -> Finding:
     """Find scans that are the same file or have the same content.
 
     Over a split, or under two patients, that is a leak; within one patient and list it counts a scan twice.
