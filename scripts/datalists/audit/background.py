@@ -19,7 +19,7 @@ FEWEST = 50  # voxels a median is taken of
 
 
 def constant_share(scan: Scan) -> tuple[float, float]:
-    """Return the commonest value of the voxels and the share that have it; a part of the voxels stands for all."""
+    """Return the commonest value of the voxels and the share of them that have it, from a part of them."""
     step = np.maximum(1, np.array(scan.voxels.shape) // 64)
     values, counts = np.unique(scan.voxels[:: step[0], :: step[1], :: step[2]], return_counts=True)
     best = int(counts.argmax())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .finding import FAILED, PASSED, WARNING, Finding, Table
+from .finding import FAILED, PASSED, WARNING, Finding
 from .measuring import Measurement
 from .slices import REFUSALS
 

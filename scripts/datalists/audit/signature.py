@@ -40,7 +40,8 @@ def signature(scan: Scan) -> np.ndarray:
     columns = resample(scan.voxels, low, high, (*GRID[:2], scan.voxels.shape[2])).numpy()
     columns = np.clip(columns, *np.quantile(columns, CLIP))
     low, high = np.full(3, -0.5), np.array(columns.shape) - 0.5
-    crops = [(low, high), (low, high - [0, 0, 1]), (low + [0, 0, 1], high)]
+    slice_ = np.array([0, 0, 1])
+    crops = [(low, high), (low, high - slice_), (low + slice_, high)]
     return np.stack([_detail(resample(columns, *crop, GRID).numpy()) for crop in crops])
 
 
