@@ -48,7 +48,7 @@ def check_near_identical(items: Sequence[dict[str, Any]], signatures: Mapping[st
         "near_identical_scans",
         FAILED if over_split else WARNING,
         f"{len(strangers)} pairs of scans under two patients' names are copies of each other, "
-        f"{len(over_split)} pairs lie over a split; look at them, and give the two names of a patient one name",
+        f"{len(over_split)} pairs lie over a split; look, and give the two names of a patient one name",
         hard=bool(over_split),
         lines=lines,
         numbers=numbers,
