@@ -12,10 +12,10 @@ from typing import Any
 from joblib import cpu_count
 from tqdm import tqdm
 
-from scripts.datalists.building import CLASSES
-from scripts.datalists.reading import read_datalist
 from scripts.errors import UserError
 
+from ..building import CLASSES
+from ..reading import read_datalist
 from .features import feature_table, subjects
 from .finding import SKIPPED, Finding, verdict_of
 from .identical_scans import check_identical_scans, file_identity

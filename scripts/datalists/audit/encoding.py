@@ -51,7 +51,10 @@ def encode(features: Mapping[str, Sequence[Value]]) -> Cells:
         >>> cells.names, cells.titles
         (('spacing',), ('2.5', '5', 'missing'))
     """
-    names, columns, owner, titles = [], [], [], []
+    names: list[str] = []
+    columns: list[np.ndarray] = []
+    owner: list[int] = []
+    titles: list[str] = []
     for name, values in features.items():
         labels, order = _cells_of(values)
         present = [title for title in order if title in set(labels)]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.datalists.reading import read_datalist
 from scripts.errors import UserError
 
+from ..reading import read_datalist
 from .auditing import AUDIT, check_lists, datalist_hash
 from .finding import FAILED, PASSED, Finding
 from .placing import place_items

@@ -85,7 +85,8 @@ def probe_shortcuts(
     alone = {}
     for feature, name in enumerate(cells.names):
         own = _out_of_fold(cells.of(feature).matrix, task.wanted(slice(0, 1)), task.folds)[:, 0]
-        alone[name] = (lambda a, i: (a, *i))(*_interval(own, task, stretch))
+        area, span = _interval(own, task, stretch)
+        alone[name] = (area, *span)
     return Probe(
         auc=auc,
         interval=interval,
@@ -123,19 +124,19 @@ def _out_of_fold(matrix: np.ndarray, wanted: np.ndarray, folds: np.ndarray) -> n
 
 def _score_all(matrix: np.ndarray, task: _Task) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the real labels' scores, the AUC of every shuffle, and the interval's stretch."""
-    kept = null = None
     parts = []
     for start in range(0, len(task.dealt), CHUNK):
         wanted = task.wanted(slice(start, start + CHUNK))
         scores = _out_of_fold(matrix, wanted, task.folds)
         parts.append(held_out_auc(scores, wanted, task.folds))
-        kept = scores[:, : 1 + STRETCHED] if kept is None else kept
+        if start == 0:
+            first, first_wanted = scores, wanted
     null = np.concatenate(parts)
     assumed = [
-        weighted_auc(kept[:, k], task.wanted(slice(k, k + 1))[:, 0], task.folds, task.weights).std()
-        for k in range(1, kept.shape[1])
+        weighted_auc(first[:, k], first_wanted[:, k], task.folds, task.weights).std()
+        for k in range(1, min(1 + STRETCHED, first.shape[1]))
     ]
-    return kept[:, 0], null, max(1.0, float(null[1:].std() / max(np.mean(assumed), 1e-6)))
+    return first[:, 0], null, max(1.0, float(null[1:].std() / max(np.mean(assumed), 1e-6)))
 
 
 def _interval(scores: np.ndarray, task: _Task, stretch: float) -> tuple[float, tuple[float, float]]:
