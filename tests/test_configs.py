@@ -267,6 +267,27 @@ def test_training_stops_at_a_refused_scan_and_names_it(workflow, phantoms, tmp_p
     assert messages[0].count("gone.nii.gz") == 2
 
 
+def test_a_patient_on_both_sides_of_a_split_stops_training_unless_overridden_by_name(
+    workflow, phantoms, tmp_path
+):
+    datalist = json.loads((phantoms / "datalist.json").read_text())
+    for items in (datalist["training"], datalist["validation"]):
+        for item in items:
+            item["image"] = str(phantoms / item["image"])
+    datalist["validation"][0]["patient"] = next(
+        item["patient"]
+        for item in datalist["training"]
+        if item["label"] == datalist["validation"][0]["label"]
+    )
+    (tmp_path / "datalist.json").write_text(json.dumps(datalist))
+    run = {"dataset_dir": tmp_path, "output_dir": tmp_path / "run"}
+    with user_error("--audit_override patient_overlap"):
+        workflow("training", TRAIN, **run).run()
+    workflow("training", TRAIN, audit_override="patient_overlap", **run).run()
+    audit = json.loads((tmp_path / "run/environment.json").read_text())["audit"]
+    assert audit["overridden"] == ["patient_overlap"] and audit["verdict"] == "failed"
+
+
 def test_learning_rates_fall_as_the_papers_say(workflow, tmp_path):
     """PARL: x 0.95 every 500 iterations. Dual attention: half a cosine over all of training, to zero."""
 

@@ -1,5 +1,6 @@
 """The datalist: which scans there are, what they show, and who is trained on, selected on, reported on."""
 
+from .audit import Audit, audit_datalist, heed_audit
 from .building import CLASSES, Marks, build_datalist
 from .layouts import LAYOUTS, Request
 from .reading import fold_items, read_datalist
@@ -9,11 +10,14 @@ from .splitting import split_by_patient
 __all__ = [
     "CLASSES",
     "LAYOUTS",
+    "Audit",
     "Marks",
     "Request",
     "SplitPlan",
+    "audit_datalist",
     "build_datalist",
     "fold_items",
+    "heed_audit",
     "read_datalist",
     "split_by_patient",
 ]

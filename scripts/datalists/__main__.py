@@ -5,9 +5,12 @@ from collections.abc import Sequence
 
 from scripts.errors import show_user_errors_in_one_line
 
-from . import build_command
+from . import audit_command, build_command
 
-COMMANDS = {"build": (build_command, "write the datalist of a data set")}
+COMMANDS = {
+    "audit": (audit_command, "find what is wrong with a datalist and its scans"),
+    "build": (build_command, "write the datalist of a data set"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ LISTS = ("training", "validation", "test")
 FILE_KEYS = ("image", "lobes", "lesions")
 
 
-def read_datalist(path: str | Path) -> dict[str, list[dict[str, Any]]]:
+def read_datalist(path: str | Path, refuse_overlap: bool = True) -> dict[str, list[dict[str, Any]]]:
     """Read a datalist; the paths of images and masks come back absolute, links below its folder untouched.
 
     Args:
         path: a ``datalist.json``; the paths in it are relative to its folder.
+        refuse_overlap: refuse patients with scans on both sides of a split; an audit finds them otherwise.
 
     Returns:
         The lists ``training``, ``validation`` and ``test`` (an absent one is empty). Beside its absolute
@@ -42,11 +44,14 @@ def read_datalist(path: str | Path) -> dict[str, list[dict[str, Any]]]:
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: not JSON ({error})") from None
     lists = {name: [_checked(item, name, path) for item in content.get(name, [])] for name in LISTS}
-    _check_patients(lists, path)
+    if refuse_overlap:
+        _check_patients(lists, path)
     return lists
 
 
-def fold_items(path: str | Path, fold: int | None = None) -> dict[str, list[dict[str, Any]]]:
+def fold_items(
+    path: str | Path, fold: int | None = None, audit_override: str | Sequence[str] = ()
+) -> dict[str, list[dict[str, Any]]]:
     """Return who is trained on, selected on and reported on.
 
     With a fold k: train on the training folds other than k, select on ``validation``, report on
@@ -55,6 +60,8 @@ def fold_items(path: str | Path, fold: int | None = None) -> dict[str, list[dict
     Args:
         path: a ``datalist.json``.
         fold: index of the fold that is held out and reported, or None.
+        audit_override: hard errors of an audit that the user takes responsibility for; with
+            ``patient_overlap`` among them, patients on both sides of a split are not refused.
 
     Returns:
         ``{"train": [...], "select": [...], "report": [...]}``.
@@ -62,7 +69,7 @@ def fold_items(path: str | Path, fold: int | None = None) -> dict[str, list[dict
     Raises:
         UserError: as :func:`read_datalist`; or a list is empty, or the fold is not in the file.
     """
-    lists = read_datalist(path)
+    lists = read_datalist(path, refuse_overlap="patient_overlap" not in audit_override)
     if fold is None:
         parts = {"train": lists["training"], "select": lists["validation"], "report": lists["test"]}
     else:
@@ -106,5 +113,6 @@ def _check_patients(lists: dict[str, list[dict[str, Any]]], path: Path) -> None:
             if first != place:
                 raise UserError(
                     f"{path}: patient {item['patient']} has scans in {first} and in {place}; "
-                    f"all scans of a patient belong in one list and one fold"
+                    f"all scans of a patient belong in one list and one fold (--audit_override "
+                    f"patient_overlap goes on all the same, and the run's record says so)"
                 )

@@ -17,7 +17,13 @@ from monai.utils import ensure_tuple
 __all__ = ["record_run"]
 
 
-def record_run(output_dir: str | Path, datalist: str | Path, device: torch.device, seed: int) -> None:
+def record_run(
+    output_dir: str | Path,
+    datalist: str | Path,
+    device: torch.device,
+    seed: int,
+    audit: dict[str, Any] | None = None,
+) -> None:
     """Write the command, its resolved config, and the environment into the run's folder.
 
     The config is written only for a run started by ``python -m monai.bundle run``: a host program that
@@ -28,6 +34,7 @@ def record_run(output_dir: str | Path, datalist: str | Path, device: torch.devic
         datalist: its SHA-256 says which data the run saw.
         device: that the network runs on.
         seed: of the run.
+        audit: verdict on the datalist, see :func:`scripts.datalists.heed_audit`.
     """
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,6 +47,7 @@ def record_run(output_dir: str | Path, datalist: str | Path, device: torch.devic
         else None,
         "seed": seed,
         "datalist_sha256": hashlib.sha256(Path(datalist).read_bytes()).hexdigest(),
+        "audit": audit,
         "device": torch.cuda.get_device_name(device)
         if device.type == "cuda"
         else f"CPU, {torch.get_num_threads()} threads",

@@ -1,0 +1,47 @@
+"""One patient, or one content, with contradictory labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .finding import FAILED, PASSED, Finding
+
+__all__ = ["check_label_conflict"]
+
+
+def check_label_conflict(
+    items: Sequence[dict[str, Any]], contents: Mapping[str, str] | None = None
+) -> Finding:
+    """Find patients and contents that carry more than one label.
+
+    Args:
+        items: each with ``patient``, ``label`` and ``name``.
+        contents: hash of the voxels by ``image``, where they were read.
+    """
+    conflicts = _torn(items, "patient", {item["image"]: str(item["patient"]) for item in items})
+    conflicts += _torn(items, "content", dict(contents or {}))
+    numbers = {"conflicts": len(conflicts)}
+    if not conflicts:
+        known = "patient and each content has" if contents else "patient has"
+        return Finding("label_conflict", PASSED, f"each {known} one label", numbers=numbers)
+    return Finding(
+        "label_conflict",
+        FAILED,
+        f"{len(conflicts)} patients or contents have contradictory labels; correct them, or give patients "
+        f"whose disease changed a patient name for each phase only if they stay in one list",
+        hard=True,
+        lines=conflicts,
+        numbers=numbers,
+    )
+
+
+def _torn(items: Sequence[dict[str, Any]], kind: str, key_of: Mapping[str, str]) -> list[str]:
+    labels: dict[str, dict[int, str]] = {}
+    for item in items:
+        if item["image"] in key_of:
+            labels.setdefault(key_of[item["image"]], {}).setdefault(item["label"], item["name"])
+    return [
+        f"{kind} {key[:12] if kind == 'content' else key}: "
+        + " and ".join(f"{name} has label {label}" for label, name in sorted(own.items()))
+        for key, own in labels.items()
+        if len(own) > 1
+    ]

@@ -1,0 +1,83 @@
+"""Scans that a run would refuse, by reason: unreadable, not in HU, not a whole chest."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .finding import FAILED, PASSED, WARNING, Finding
+from .measuring import Measurement
+from .slices import REFUSALS
+
+__all__ = ["check_field_of_view", "check_intensity", "check_readable"]
+
+NOT_HU = {"not_hounsfield", "mask", "constant", "non_finite"}
+NOT_WHOLE = {"partial_thorax", "no_lungs"}
+USUAL_FIELD = (250.0, 550.0)  # mm: the width of a chest, the bore of a scanner
+CUT = ("lungs_cut_at_top", "lungs_cut_at_bottom")
+
+
+def check_readable(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement]) -> Finding:
+    """Tell which scans cannot be read as one CT volume."""
+    other = NOT_HU | NOT_WHOLE | set(REFUSALS)
+    lines = _refused(items, measured, lambda code: code not in other)
+    if not lines:
+        return Finding("readable", PASSED, f"all {len(items)} scans could be read", numbers={"unreadable": 0})
+    return Finding(
+        "readable",
+        FAILED,
+        f"{len(lines)} of {len(items)} scans cannot be read; mend them or take them out",
+        lines=lines,
+        numbers={"unreadable": len(lines)},
+    )
+
+
+def check_intensity(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement]) -> Finding:
+    """Tell which scans are not in HU, and whether the classes differ in that."""
+    lines = _refused(items, measured, lambda code: code in NOT_HU)
+    declared = sum(item.get("intensity") == "windowed" for item in items)
+    numbers = {"not_hounsfield": len(lines), "windowed": declared}
+    if lines:
+        return Finding(
+            "intensity",
+            FAILED,
+            f"{len(lines)} of {len(items)} scans are not in HU; export them with rescale slope and intercept",
+            lines=lines,
+            numbers=numbers,
+        )
+    if declared not in (0, len(items)):
+        return Finding(
+            "intensity",
+            WARNING,
+            f"{declared} of {len(items)} scans are windowed grey levels and the others HU: a mixture that a "
+            f"network sees at once; train on one kind",
+            numbers=numbers,
+        )
+    kind = "declared windowed" if declared else "not refused as HU"
+    return Finding("intensity", PASSED, f"all scans are {kind}", numbers=numbers)
+
+
+def check_field_of_view(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement]) -> Finding:
+    """Tell which scans show less than a whole chest, or have an unusual size."""
+    partial = _refused(items, measured, lambda code: code in NOT_WHOLE)
+    cut, odd = [], []
+    for item in items:
+        known = measured[item["image"]]
+        cut += [f"{item['name']}: {flag.replace('_', ' ')}" for flag in known.flags if flag in CUT]
+        width = known.header.get("field_width")
+        if width is not None and not USUAL_FIELD[0] <= width <= USUAL_FIELD[1]:
+            odd.append(f"{item['name']}: {width:g} mm wide; usual are 250 to 550 mm")
+    numbers = {"partial": len(partial), "cut": len(cut), "unusual_width": len(odd)}
+    if not partial and not cut and not odd:
+        return Finding("field_of_view", PASSED, f"all {len(items)} scans show a whole chest", numbers=numbers)
+    return Finding(
+        "field_of_view",
+        FAILED if partial else WARNING,
+        f"{len(partial)} scans show no whole chest, {len(cut)} end within the lungs, "
+        f"{len(odd)} have an unusual width",
+        lines=[*partial, *cut, *odd],
+        numbers=numbers,
+    )
+
+
+def _refused(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement], wanted: Any) -> list[str]:
+    refusals = [(item["name"], measured[item["image"]].refusal) for item in items]
+    return [f"{name}: [{found[0]}] {found[1]}" for name, found in refusals if found and wanted(found[0])]

@@ -1,0 +1,25 @@
+import json
+
+from scripts.datalists.audit import Audit, Finding, one_line, write_report
+from scripts.datalists.audit.finding import MOST_LINES, Table
+
+FINDINGS = (
+    Finding("patient_overlap", "failed", "<b>2</b> patients", True, [f"p{k}" for k in range(MOST_LINES + 5)]),
+    Finding("slices", "skipped", "not looked at"),
+    Finding("class_tables", "warning", "one", tables=[Table("T", ("a", "b"), [("1", "x < y")])]),
+)
+
+
+def test_the_page_and_its_json_tell_the_same(tmp_path):
+    write_report(Audit("a & b", "f" * 64, 7, False, FINDINGS), tmp_path / "new" / "page.html")
+    page = (tmp_path / "new/page.html").read_text()
+    content = json.loads((tmp_path / "new/page.json").read_text())
+    assert content["verdict"] == "failed" and content["hard_errors"] == ["patient_overlap"]
+    assert [check["status"] for check in content["checks"]] == ["failed", "skipped", "warning"]
+    assert "&lt;b&gt;2&lt;/b&gt; patients" in page and "x &lt; y" in page and "a &amp; b" in page
+    assert "training stops at patient_overlap" in page and "and 5 more" in page
+    assert content["checks"][0]["lines"][-1] == "... and 5 more"
+
+
+def test_a_check_is_one_line():
+    assert one_line(FINDINGS[1]) == "skipped  slices: not looked at"

@@ -1,0 +1,32 @@
+from feature_tables import cohort, masked
+
+from scripts.datalists.audit.shortcuts import check_associations, check_probe
+
+CLASSES = ("non-pneumonia", "other pneumonia", "COVID-19")
+
+
+def test_cc_ccii_s_masked_bodies_shout_in_table_and_probe():
+    table, labels, patients = masked(330, seed=0)
+    tables, probe = check_associations(table, labels, patients, CLASSES), check_probe(table, labels, patients)
+    assert tables.status == probe.status == "failed"
+    assert "masked_body" in tables.summary and probe.summary.startswith("SHORTCUT")
+    shares = next(t for t in tables.tables if t.title.startswith("masked_body"))
+    assert [row[0] for row in shares.rows] == ["no", "yes"]
+
+
+def test_noise_passes_both():
+    table, labels, patients = cohort(90, seed=4)
+    assert check_associations(table, labels, patients, CLASSES).status == "passed"
+    assert check_probe(table, labels, patients).status == "passed"
+
+
+def test_a_slight_shortcut_warns_and_a_strong_one_fails():
+    status = {effect: check_probe(*cohort(600, seed=0, effect=effect)).status for effect in (0.0, 0.6, 2.5)}
+    assert status == {0.0: "passed", 0.6: "warning", 2.5: "failed"}
+
+
+def test_one_class_or_a_handful_of_patients_is_skipped_with_the_reason():
+    table, labels, patients = cohort(60, seed=0)
+    assert check_associations(table, [1] * 60, patients, CLASSES).status == "skipped"
+    few = {name: values[:12] for name, values in table.items()}
+    assert "at least 10 patients" in check_probe(few, labels[:12], patients[:12]).summary

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from audited import load, phantom_items
+
+from scripts.datalists.audit.likeness import alike_pairs
+from scripts.datalists.audit.near_identical import ALIKE
+from scripts.datalists.audit.signature import content_hash, signature
+from scripts.scans import Scan
+
+COPIES = {
+    "flipped on disk": lambda v, a: (v[::-1], a @ np.array([[-1, 0, 0, len(v) - 1], *np.eye(4)[1:]])),
+    "transposed on disk": lambda v, a: (v.transpose(2, 0, 1), a[:, [2, 0, 1, 3]]),
+    "offset of 1024": lambda v, a: (v + 1024, a),
+    "slope and offset": lambda v, a: ((v + 1024) / 2.0, a),
+    "8 bits of a window": lambda v, a: (np.clip((v + 1250) / 1500 * 255, 0, 255).astype(np.int16), a),
+    "spacing lost": lambda v, a: (v, np.sign(a) @ np.eye(4)),
+    "left and right exchanged": lambda v, a: (v[::-1], a),
+    "upside down": lambda v, a: (v[:, :, ::-1], a),
+    "cropped by its last slice": lambda v, a: (v[:, :, :-1], a),
+    "cropped by its first slice": lambda v, a: (v[:, :, 1:], a),
+    "noise added": lambda v, a: (v + np.random.default_rng(0).normal(0, 20, v.shape).astype(np.int16), a),
+}
+
+
+@pytest.fixture(scope="module")
+def scans(phantoms):
+    return [Scan.from_array(*load(item["image"])) for item in phantom_items(phantoms)]
+
+
+def likeness(a, b):
+    [(_, _, value)] = alike_pairs(np.stack([signature(a), signature(b)]), -1)
+    return value
+
+
+@pytest.mark.parametrize("change", COPIES)
+def test_a_copy_is_recognised_in_spite_of(change, scans):
+    for scan in scans[:4]:
+        copy = Scan.from_array(*COPIES[change](scan.voxels.copy(), scan.affine))
+        assert likeness(scan, copy) > ALIKE, change
+
+
+def test_no_two_phantoms_are_alike_but_some_second_visits(scans, phantoms):
+    patients = [item["patient"] for item in phantom_items(phantoms)]
+    pairs = alike_pairs(np.stack([signature(scan) for scan in scans]), ALIKE)
+    assert [(i, j) for i, j, _ in pairs if patients[i] != patients[j]] == []
+
+
+def test_the_content_hash_survives_another_order_on_disk_and_nothing_else(scans):
+    scan = scans[0]
+    turned = Scan.from_array(*COPIES["flipped on disk"](scan.voxels.copy(), scan.affine))
+    wider = Scan(scan.voxels.astype(np.int32), scan.affine)
+    changed = scan.voxels.copy()
+    changed[10, 20, 30] += 1
+    assert content_hash(scan) == content_hash(turned) == content_hash(wider)
+    assert content_hash(scan) != content_hash(Scan(changed, scan.affine))
