@@ -4,6 +4,7 @@ from .checks import check_hounsfield, check_shape
 from .finding import find_scans
 from .items import scan_items
 from .lungs import Lungs, find_lungs
+from .names import file_stem
 from .reading import ScanReader
 from .refusal import RefusedScan
 from .resampling import resample
@@ -21,6 +22,7 @@ __all__ = [
     "box_affine",
     "check_hounsfield",
     "check_shape",
+    "file_stem",
     "find_lungs",
     "find_scans",
     "join_zip_path",

@@ -1,7 +1,7 @@
 """From a scan to the network's grid: find the region, resample once, cache."""
 
 from .cache import ScanDataset, prepare
-from .grid import grid_to_scan, scan_to_grid
+from .grid import faces_in_grid, grid_to_scan, scan_to_grid, to_window
 from .pipelines import preprocessing
 from .regions import Box, LungRegion, Region, WholeScanRegion
 from .to_grid import ToGrid, ToGridd
@@ -14,8 +14,10 @@ __all__ = [
     "ToGrid",
     "ToGridd",
     "WholeScanRegion",
+    "faces_in_grid",
     "grid_to_scan",
     "prepare",
     "preprocessing",
     "scan_to_grid",
+    "to_window",
 ]

@@ -24,7 +24,8 @@ def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
     """Return a digest of an item's files, the transforms' settings and code, and the libraries' versions.
 
     Files count by path, size and time of change; of a folder, each file in it. Only the keys that the
-    transforms name are looked at, so a corrected label does not compute its scan anew.
+    transforms name are looked at (``keys``, and ``file_keys`` of what they read beside), so a corrected
+    label does not compute its scan anew.
 
     Args:
         item: of the datalist.
@@ -34,7 +35,9 @@ def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
         64 hexadecimal digits.
     """
     transforms = list(transforms)
-    keys = sorted({str(key) for t in transforms if isinstance(t, MapTransform) for key in t.keys} & set(item))
+    mapping = [t for t in transforms if isinstance(t, MapTransform)]
+    named = {str(key) for t in mapping for key in (*t.keys, *getattr(t, "file_keys", ()))}
+    keys = sorted(named & set(item))
     parts = [f"{key}={_files(item[key])}" for key in keys]
     parts += [describe(transform) for transform in transforms]
     parts += [_version(library) for library in LIBRARIES]
