@@ -19,8 +19,8 @@ class LobeRegion:
 
     In this order: the mask that the datalist gives with the scan; the lobe network; the convex hull of the
     coarse lung mask. Lobes that cannot be a patient's are not passed on: the next source takes their place.
-    The box's flags say which it was: ``box_from_lobe_mask``, ``box_from_lobe_network`` or ``box_from_lung_mask``,
-    and why another was not, as in ``lobe_network_left_right_swapped``.
+    The box's flags say which it was (``box_from_lobe_mask``, ``box_from_lobe_network``,
+    ``box_from_lung_mask``), and why another was not, as in ``lobe_network_left_right_swapped``.
 
     Args:
         margin: added on all six sides, in mm; the same for all sources, so that their boxes are alike.

@@ -59,7 +59,8 @@ def sample_labels(lobes: LobeMap, affine: np.ndarray, shape: tuple[int, ...]) ->
         nearest = np.floor(to_map[axis, axis] * np.arange(count) + to_map[axis, 3] + 0.5).astype(int)
         indices.append(nearest.clip(0, size - 1))
         inside.append((nearest >= 0) & (nearest < size))
-    return lobes.labels[np.ix_(*indices)] * np.multiply.reduce(np.ix_(*inside))
+    r, a, s = inside
+    return lobes.labels[np.ix_(*indices)] * (r[:, None, None] & a[:, None] & s)
 
 
 def check_lobe_masks(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
