@@ -1,5 +1,6 @@
 """A scan on disk -> HU and its affine, checked to be a chest CT; its lungs; or a refusal that says why."""
 
+from .checked import read_scan
 from .checks import check_hounsfield, check_shape
 from .finding import find_scans
 from .items import scan_items
@@ -26,6 +27,7 @@ __all__ = [
     "find_lungs",
     "find_scans",
     "join_zip_path",
+    "read_scan",
     "resample",
     "scan_exists",
     "scan_files",

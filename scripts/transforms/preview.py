@@ -13,16 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.scans import (
-    Lungs,
-    RefusedScan,
-    Scan,
-    ScanReader,
-    check_hounsfield,
-    check_shape,
-    find_lungs,
-    find_scans,
-)
+from scripts.scans import Lungs, RefusedScan, Scan, find_lungs, find_scans, read_scan
 
 from .grid import scan_to_grid
 from .regions import Box, LungRegion, WholeScanRegion
@@ -52,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     refused = 0
     for number, path in enumerate(find_scans(options.scans), 1):
         try:
-            scan = _read(path)
+            scan = read_scan(path)
             figure = _draw(scan, find_lungs(scan), region(scan), options.spatial_shape)
         except RefusedScan as refusal:
             refused += 1
@@ -62,14 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figure.savefig(picture, dpi=80)
         print(picture)
     return 1 if refused else 0
-
-
-def _read(path: str) -> Scan:
-    voxels, meta = ScanReader().get_data(Path(path))
-    check_shape(tuple(voxels.shape), path)
-    scan = Scan.from_array(voxels.numpy(), meta["affine"], path)
-    check_hounsfield(scan)
-    return scan
 
 
 def _draw(scan: Scan, lungs: Lungs, box: Box, shape: Sequence[int]) -> Any:
