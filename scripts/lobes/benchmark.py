@@ -1,4 +1,4 @@
-"""From a file to lobes on the scan's own voxels, side by side: ``python -m scripts.lobes.benchmark [--runs 3]``.
+"""From a file to lobes on the scan's voxels, side by side: ``python -m scripts.lobes.benchmark [--runs 3]``.
 
 Our path, and the chain that a good user of MONAI would write: Spacingd, SlidingWindowInferer, Invertd of the
 probabilities, KeepLargestConnectedComponent. Both run the same network; its weights are random, as time does

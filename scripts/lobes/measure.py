@@ -78,9 +78,8 @@ def _print_scores(segmenter: LobeSegmenter, pairs: Iterable[tuple[Scan, LobeMap]
         count += 1
         implausible += bool(answer.flags())
     result = scores.result()
-    print(
-        f"{what}: {count} scans, {implausible} with implausible lobes\n| lobe | Dice | distance, mm |\n|---|---|---|"
-    )
+    print(f"{what}: {count} scans, {implausible} with implausible lobes")
+    print("| lobe | Dice | distance, mm |\n|---|---|---|")
     for lobe in LOBES:
         name = lobe.replace(" ", "_")
         print(f"| {lobe} | {result[f'dice_{name}']:.3f} | {result[f'surface_distance_{name}']:.2f} |")
