@@ -106,3 +106,17 @@ def test_a_checkpoint_names_its_own_sizes(run_folder):
     state = torch.load(run_folder / "lobe_model.pt", weights_only=True)
     assert state["spatial_shape"].tolist() == SMALL["spatial_shape"]
     assert state["channels"].tolist() == [16, 32, 64, 128] and state["residual_units"] == 0
+
+
+@pytest.mark.parametrize(
+    ("recipe", "bases"),
+    [("recipe_lobes_demo", ("train_lobes", "inference_lobes")), ("recipe_lobe_box", ("train", "inference"))],
+)
+def test_the_lobe_recipes_set_only_what_their_base_knows_or_they_use_themselves(recipe, bases):
+    own = ConfigParser.load_config_file(CONFIGS / f"{recipe}.yaml")
+    text = (CONFIGS / f"{recipe}.yaml").read_text()
+    loaded = [ConfigParser(ConfigParser.load_config_file(CONFIGS / f"{base}.yaml")) for base in bases]
+    for key in own:
+        in_base = any(key in base for base in loaded)
+        names_a_parameter = key == "preprocessing::lobes_key"  # checked by the run of this recipe above
+        assert in_base or names_a_parameter or f"@{key}" in text, key
