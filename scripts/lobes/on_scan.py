@@ -14,13 +14,14 @@ from .labels import LOBES
 
 __all__ = ["labels_on_scan", "largest_pieces"]
 
+LEAST = 1e-6  # probability of background where no lobe is left
 SLAB_VOXELS = 2**21  # of the scan, for which all classes are held as float32 at a time
 
 
 def largest_pieces(probabilities: torch.Tensor) -> torch.Tensor:
     """Take each lobe's smaller pieces away from it; their voxels go to the next likeliest class.
 
-    By MONAI's KeepLargestConnectedComponent, on the grid.
+    By MONAI's KeepLargestConnectedComponent, until no lobe is in two pieces.
 
     Args:
         probabilities: ``(6, R, A, S)``.
@@ -28,13 +29,14 @@ def largest_pieces(probabilities: torch.Tensor) -> torch.Tensor:
     Returns:
         The same, 0 where a lobe was the likeliest but not connected with its largest piece.
     """
-    labels = probabilities.argmax(dim=0, keepdim=True)
-    kept = KeepLargestConnectedComponent(connectivity=1)(labels)
-    stray = (labels != kept)[0]
     cleaned = probabilities.clone()
-    for lobe in range(1, len(LOBES) + 1):
-        cleaned[lobe][stray & (labels[0] == lobe)] = 0
-    return cleaned
+    cleaned[0].clamp_(min=LEAST)
+    while True:
+        labels = cleaned.argmax(dim=0, keepdim=True)
+        stray = KeepLargestConnectedComponent(connectivity=1)(labels) != labels
+        if not stray.any():
+            return cleaned
+        cleaned.scatter_(0, labels, cleaned.gather(0, labels).masked_fill(stray, 0))
 
 
 def labels_on_scan(

@@ -73,12 +73,13 @@ def test_the_classifier_takes_its_box_from_masks_then_the_network_then_the_lung_
     run_folder, phantoms, tmp_path
 ):
     cache = {"dataset_dir": str(phantoms), "cache_dir": str(tmp_path / "cache"), "output_dir": str(tmp_path)}
+    shape = {"spatial_shape": [32, 32, 24]}
     names = ("train", "recipe_lobe_box")
-    small = {"max_epochs": 1, "batches_per_epoch": 1, "lobe_ckpt_path": "none.pt"}
+    small = {"max_epochs": 1, "batches_per_epoch": 1, "lobe_ckpt_path": "none.pt"} | shape
     workflow("training", *names, **cache, **small).run()
     workflow("evaluation", *names, "evaluate", **cache, **small).run()
     flags = {row["flags"] for row in read_predictions(tmp_path / "predictions.csv")}
-    assert flags == {"box_from_lobe_mask"}
+    assert all(text.startswith("box_from_lobe_mask") for text in flags)
     scan = str(sorted((phantoms / "images").iterdir())[0])
     for lobe_weights, source in (
         (run_folder / "lobe_model.pt", "lobe_network"),
@@ -87,7 +88,7 @@ def test_the_classifier_takes_its_box_from_masks_then_the_network_then_the_lung_
         workflow(
             "inference", "inference", "recipe_lobe_box",
             scans=[scan], output_dir=str(tmp_path / "answers"), ckpt_path=str(tmp_path / "model.pt"),
-            lobe_ckpt_path=str(lobe_weights),
+            lobe_ckpt_path=str(lobe_weights), **shape,
         ).run()  # fmt: skip
         (row,) = read_predictions(tmp_path / "answers" / "predictions.csv")
         assert source in row["flags"]  # a network of four iterations may be implausible, and is then named so
