@@ -10,8 +10,6 @@ from monai.transforms import KeepLargestConnectedComponent
 from scripts.scans import resample
 from scripts.transforms import faces_in_grid
 
-from .labels import LOBES
-
 __all__ = ["labels_on_scan", "largest_pieces"]
 
 LEAST = 1e-6  # probability of background where no lobe is left
