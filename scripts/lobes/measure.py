@@ -1,7 +1,7 @@
 """How good a lobe network is, on the scans' own voxels: ``python -m scripts.lobes.measure CKPT ...``.
 
 --dataset_dir DIR [--list test]   Dice and surface distance of each lobe, where the datalist gives masks
---shifted N                       the same on N phantoms of a population that the default one hardly overlaps
+--shifted N                       the same on N phantoms of the population `shifted`
 --sides SCAN MASK                 Dice of both lungs and of each, by a ChestImagingPlatform label map
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from scripts.datalists import read_datalist
-from scripts.phantoms import Population, draw_phantom
+from scripts.phantoms import POPULATIONS, draw_phantom
 from scripts.scans import Scan, ScanReader, read_scan
 
 from .labels import LEFT, LOBES
@@ -21,14 +21,8 @@ from .lobe_map import LobeMap, read_lobes
 from .scores import LobeScores
 from .segmenter import LobeSegmenter
 
-__all__ = ["SHIFTED", "main"]
+__all__ = ["main"]
 
-SHIFTED = Population(
-    width=(0.82, 0.9), depth=(1.14, 1.25), height=(0.8, 0.9), warp=(5, 9), heart=(1.15, 1.3),
-    dome_height=(-28, -12), dome_difference=(18, 30), oblique_height=(10, 24), oblique_slope=(0.7, 0.95),
-    horizontal_height=(-26, -10), fissure_bend=(12, 20), parenchyma=(-815, -780), gravity=(0.6, 0.9),
-    noise_soft=(18, 30), noise_sharp=(45, 70), severities=("severe",),
-)  # fmt: skip
 SHAPE = (128, 128, 80)  # voxels of a shifted phantom along R, A, S
 CIP_LEFT, CIP_RIGHT = (9, 10, 11), (12, 13, 14)  # low byte: upper, middle, lower third of each lung
 
@@ -63,7 +57,9 @@ def _of_datalist(items: Iterable[dict[str, str]]) -> Iterator[tuple[Scan, LobeMa
 
 def _shifted(count: int) -> Iterator[tuple[Scan, LobeMap]]:
     for number in range(count):
-        phantom = draw_phantom((999, number), number % 3, SHAPE, orientation="RAS", population=SHIFTED)
+        phantom = draw_phantom(
+            (999, number), number % 3, SHAPE, orientation="RAS", population=POPULATIONS["shifted"]
+        )
         yield (
             Scan(phantom.hounsfield, phantom.affine, f"shifted {number}"),
             LobeMap(phantom.lobes, phantom.affine),
