@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scripts.scans import RefusedScan, Scan, file_stem, find_scans, read_scan
+from scripts.transforms import PLANES, show_plane
 
 from .labels import LOBES
 from .lobe_map import LobeMap
@@ -22,13 +23,13 @@ from .segmenter import LobeSegmenter
 __all__ = ["draw_lobes", "main"]
 
 COLOURS = ("#e6550d", "#fdd049", "#3182bd", "#e377c2", "#31a354")  # in the order of LOBES
-PLANES = {  # name: axes (R, A, S) across and up the picture, and the share of the lungs where the plane lies
-    "axial": (0, 1, 0.45),
-    "coronal": (0, 2, 0.5),
-    "sagittal, right lung": (1, 2, 0.75),
-    "sagittal, left lung": (1, 2, 0.25),
+AT = {  # share of the lungs' box where a plane lies
+    "axial": 0.45,
+    "coronal": 0.5,
+    "sagittal, right lung": 0.75,
+    "sagittal, left lung": 0.25,
 }
-OPACITY = 0.35
+LABELS: dict[str, Any] = {"vmin": 1, "vmax": len(LOBES), "alpha": 0.35, "interpolation": "nearest"}
 WINDOW = (-1250.0, 250.0)  # HU
 
 
@@ -74,20 +75,16 @@ def draw_lobes(scan: Scan, lobes: LobeMap) -> Any:
     volumes = ", ".join(f"{lobe} {volume:.0f}" for lobe, volume in lobes.volumes().items())
     flags = " ".join((*lobes.found, *lobes.flags())) or "no flags"
     figure.suptitle(f"{file_stem(scan.name)}: {volumes} mL; {flags}", fontsize=10)
-    for axes, (name, (across, up, share)) in zip(figure.subplots(1, 4), PLANES.items(), strict=True):
-        through = 3 - across - up
-        at = int(np.clip(low[through] + share * (high - low)[through], 0, scan.voxels.shape[through] - 1))
-        size = [scan.spacing[axis] * scan.voxels.shape[axis] for axis in (across, up)]
-        place: dict[str, Any] = {"origin": "lower", "extent": (0, size[0], 0, size[1])}
-        picture, labels = (np.take(voxels, at, axis=through).T for voxels in (scan.voxels, lobes.labels))
-        axes.imshow(picture, cmap="gray", vmin=WINDOW[0], vmax=WINDOW[1], **place)
-        shown = np.ma.masked_equal(labels, 0)
-        axes.imshow(
-            shown, cmap=ListedColormap(COLOURS), vmin=1, vmax=len(LOBES), alpha=OPACITY,
-            interpolation="nearest", **place,
-        )  # fmt: skip
-        axes.invert_xaxis()  # R and A grow to the left of the picture
-        axes.set_axis_off()
+    layers = (
+        (scan.voxels, {"cmap": "gray", "vmin": WINDOW[0], "vmax": WINDOW[1]}),
+        (np.ma.masked_equal(lobes.labels, 0), LABELS | {"cmap": ListedColormap(COLOURS)}),
+    )
+    positions = [np.arange(size) * mm for size, mm in zip(scan.voxels.shape, scan.spacing, strict=True)]
+    for axes, (name, share) in zip(figure.subplots(1, 4), AT.items(), strict=True):
+        plane = PLANES[name.split(",")[0]]
+        at = (low + share * (high - low)) * scan.spacing
+        for voxels, appearance in layers:
+            show_plane(axes, voxels, positions, plane, at, **appearance)
         axes.set_title(name, fontsize=9)
     return figure
 
