@@ -97,7 +97,7 @@ def _measured(path: Callable[[str, str], object], checkpoint: str, scan: str) ->
         spent += time.perf_counter() - begun
         return y
 
-    LobeUNet.forward = timed  # type: ignore[method-assign]
+    LobeUNet.forward = timed  # type: ignore[method-assign, assignment]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     path(checkpoint, scan)

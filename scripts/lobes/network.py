@@ -37,6 +37,8 @@ class LobeUNet(nn.Module):
         torch.Size([2, 6, 8, 6, 10])
     """
 
+    spatial_shape: torch.Tensor  # shape (3,)
+
     def __init__(
         self,
         channels: Sequence[int] = (32, 64, 128, 256),
@@ -90,6 +92,7 @@ def lobe_unet_from(path: str | Path) -> LobeUNet:
         raise UserError(
             f"{path}: not the checkpoint of a lobe network; expected what train_lobes.yaml writes"
         )
-    network = LobeUNet(*(sizes[name].tolist() for name in names))
+    channels, residual_units, spatial_shape = (sizes[name].tolist() for name in names)
+    network = LobeUNet(channels, int(residual_units), spatial_shape)
     load_weights(network, path)
     return network
