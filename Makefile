@@ -4,6 +4,7 @@ PYTHON ?= python3
 READY := .venv/ready
 RUN := .venv/bin/python -m monai.bundle run
 DEMO_CONFIGS := "['configs/train.yaml','configs/recipe_demo.yaml']"
+LOBE_CONFIGS := "['configs/train_lobes.yaml','configs/recipe_lobes_demo.yaml']"
 CHEST_CT_DATA ?= ../shared/data
 REAL_SCANS := $(wildcard $(CHEST_CT_DATA)/covid_ct_md/derived/*.nii.gz)
 comma := ,
@@ -12,7 +13,7 @@ space := $(empty) $(empty)
 
 .PHONY: demo test test-slow check format configs bench clean
 
-demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, and let it answer; 10 minutes on 2 cores
+demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find lobes; 13 minutes on 2 cores
 	rm -rf demo
 	.venv/bin/python -m scripts.phantoms --output_dir demo/phantoms --count 360 --seed 0 --size 72 72 52 --severity moderate severe
 	$(RUN) training --config_file $(DEMO_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/run
@@ -21,6 +22,9 @@ demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, and let it answer; 10
 	.venv/bin/python -m scripts.phantoms --output_dir demo/new_phantoms --count 12 --seed 1 --severity moderate severe
 	$(RUN) inference --config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
 		--scans demo/new_phantoms/images --ckpt_path demo/run/model.pt --output_dir demo/answers
+	$(RUN) training --config_file $(LOBE_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/lobe_run
+	$(RUN) inference --config_file "['configs/inference_lobes.yaml','configs/recipe_lobes_demo.yaml']" \
+		--scans demo/new_phantoms/images --ckpt_path demo/lobe_run/lobe_model.pt --output_dir demo/lobes
 ifneq ($(REAL_SCANS),)
 	$(RUN) inference --config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
 		--scans "['$(subst $(space),'$(comma)',$(strip $(REAL_SCANS)))']" --ckpt_path demo/run/model.pt --output_dir demo/answers_real
@@ -28,6 +32,7 @@ endif
 	@echo
 	@echo "demo/run/metrics.json          figures on held-out phantoms (see predictions.csv beside it)"
 	@echo "demo/run/tensorboard           curves: .venv/bin/tensorboard --logdir demo/run/tensorboard"
+	@echo "demo/lobes/lobes.csv           volumes of the lobes found in the new phantoms; label maps in demo/lobes/lobes"
 	@echo "demo/answers*/predictions.csv  answers for new scans; learnt from phantoms, so without any clinical meaning"
 
 test: $(READY)

@@ -17,7 +17,9 @@ from scripts.evaluation import read_predictions
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TRAIN, EVALUATE, INFERENCE = (CONFIGS / f"{name}.yaml" for name in ("train", "evaluate", "inference"))
-RECIPES = sorted(CONFIGS.glob("recipe_*.yaml"))
+RECIPES = sorted(
+    path for path in CONFIGS.glob("recipe_*.yaml") if "_lobe" not in path.stem
+)  # those: tests/lobes/test_lobe_configs.py
 SMALL = {"spatial_shape": [32, 32, 24], "max_epochs": 1, "batches_per_epoch": 2, "num_workers": 0}
 LOADED = {path: ConfigParser.load_config_file(path) for path in (TRAIN, EVALUATE, INFERENCE, *RECIPES)}
 

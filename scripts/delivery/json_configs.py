@@ -12,7 +12,7 @@ from scripts import bundle_root
 
 __all__ = ["as_json", "write_json_configs"]
 
-NAMES = ("train", "evaluate", "inference")
+NAMES = ("train", "evaluate", "inference", "train_lobes", "inference_lobes")
 
 
 def as_json(config: str | Path) -> str:
@@ -25,7 +25,7 @@ def as_json(config: str | Path) -> str:
 
 
 def write_json_configs() -> None:
-    """Write configs/train.json, evaluate.json and inference.json anew from their YAML."""
+    """Write configs/train.json and its siblings anew from their YAML."""
     for name in NAMES:
         source = Path(bundle_root(), "configs", f"{name}.yaml")
         source.with_suffix(".json").write_text(as_json(source))

@@ -133,15 +133,22 @@ def read_predictions(path: str | Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def fail_if_refused(output_dir: str | Path) -> None:
+def fail_if_refused(
+    output_dir: str | Path, table: str = "predictions.csv", answer: str = "prediction"
+) -> None:
     """Say how many scans were answered and which were refused; end with exit status 1 if any was.
+
+    Args:
+        output_dir: holds the table.
+        table: has a row a scan, with ``image`` and ``reason``.
+        answer: its column that is empty for a refused scan.
 
     Raises:
         SystemExit: a scan was refused. So this is the last step of inference, and of nothing else.
     """
-    path = Path(output_dir) / "predictions.csv"
+    path = Path(output_dir) / table
     rows = read_predictions(path)
-    refused = [row for row in rows if not row["prediction"]]
+    refused = [row for row in rows if not row[answer]]
     for row in refused:
         print(f"refused {row['image']}: {row['reason']}")
     print(f"{len(rows) - len(refused)} of {len(rows)} scans answered: {path}")

@@ -6,7 +6,7 @@ from .class_activation import ClassActivation
 from .explaining import HeatMap, explain
 from .grad_cam import DetectionGradCAM, GradCAM, TypeGradCAM
 from .heat_map_file import heat_on_scan, save_heat_map
-from .lobe_summary import LOBES, LobeSummary, lobe_shares, summarise_lobes
+from .lobe_summary import LobeSummary, lobe_shares, summarise_lobes
 from .localisation import localise, summarise
 from .measuring import measure_localisation
 from .method import HeatMapMethod
@@ -16,7 +16,6 @@ from .randomisation import map_correlation, randomised
 from .writer import HeatMapWriter
 
 __all__ = [
-    "LOBES",
     "AttentionMap",
     "ClassActivation",
     "DetectionGradCAM",

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from scripts.lobes import LOBES
 from scripts.scans import Scan, resample
 
 from .explaining import HeatMap
 
-__all__ = ["LOBES", "LobeSummary", "lobe_shares", "summarise_lobes"]
+__all__ = ["LobeSummary", "lobe_shares", "summarise_lobes"]
 
-LOBES = ("left upper", "left lower", "right upper", "right middle", "right lower")  # labels 1 to 5
 AERATED_BELOW = -700.0  # HU: normally aerated lung lies below, opacity, vessels and airway walls above
 CONSOLIDATED_ABOVE = -300.0  # HU: ground glass lies below
 

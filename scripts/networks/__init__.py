@@ -23,7 +23,7 @@ from .spatial_attention import (
     SpatialAttention,
     spatial_softmax,
 )
-from .weights import load_weights, weights_hash
+from .weights import load_weights, read_state_dict, weights_hash
 
 __all__ = [
     "BasicBlock",
@@ -49,6 +49,7 @@ __all__ = [
     "load_weights",
     "pa_66_m",
     "place_network",
+    "read_state_dict",
     "resnet18",
     "sa_66",
     "sa_66_m",

@@ -3,5 +3,6 @@
 from .data_set import write_data_set
 from .phantom import Phantom, draw_phantom
 from .population import Population
+from .populations import POPULATIONS
 
-__all__ = ["Phantom", "Population", "draw_phantom", "write_data_set"]
+__all__ = ["POPULATIONS", "Phantom", "Population", "draw_phantom", "write_data_set"]

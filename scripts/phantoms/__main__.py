@@ -1,12 +1,14 @@
 """Write a data set of phantoms: ``python -m scripts.phantoms --output_dir DIR --count N --seed S``."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.errors import show_user_errors_in_one_line
 
 from .data_set import SMALLEST_COUNT, write_data_set
 from .population import Population
+from .populations import POPULATIONS
 
 
 def main() -> None:
@@ -20,21 +22,27 @@ def main() -> None:
     parser.add_argument(
         "--size", type=int, nargs=3, metavar=("R", "A", "S"), help="voxels of every scan (default: drawn)"
     )
+    parser.add_argument(
+        "--population", choices=POPULATIONS, default="adults", help="whom to draw from (default: %(default)s)"
+    )
     severities = Population().severities
     parser.add_argument(
-        "--severity", nargs="+", choices=severities, default=severities, help="of the diseased (default: all)"
+        "--severity", nargs="+", choices=severities, help="of the diseased (default: the population's)"
     )
     parser.add_argument("--workers", type=int, help="processes (default: all cores)")
     parser.add_argument("--overwrite", action="store_true", help="replace a data set with other settings")
     options = parser.parse_args()
     show_user_errors_in_one_line()
+    population = POPULATIONS[options.population]
+    if options.severity:
+        population = replace(population, severities=tuple(options.severity))
     datalist = write_data_set(
         options.output_dir,
         options.count,
         options.seed,
         shape=options.size,
         workers=options.workers,
-        population=Population(severities=tuple(options.severity)),
+        population=population,
         overwrite=options.overwrite,
         progress=True,
     )

@@ -1,5 +1,6 @@
 """A scan on disk -> HU and its affine, checked to be a chest CT; its lungs; or a refusal that says why."""
 
+from .checked import read_checked_scan
 from .checks import check_hounsfield, check_shape
 from .declaration import DECLARED_FIELDS, Declaration
 from .finding import find_scans
@@ -8,6 +9,7 @@ from .grey import check_window
 from .items import scan_items
 from .kinds import PICTURE_ENDINGS, is_picture, natural_order
 from .lungs import Lungs, find_lungs
+from .names import file_stem
 from .reading import ScanReader, read_scan
 from .refusal import CODES, RefusedScan
 from .resampling import resample
@@ -33,12 +35,14 @@ __all__ = [
     "check_hounsfield",
     "check_shape",
     "check_window",
+    "file_stem",
     "find_lungs",
     "find_scans",
     "geometry_flags",
     "is_picture",
     "join_zip_path",
     "natural_order",
+    "read_checked_scan",
     "read_scan",
     "resample",
     "scan_exists",

@@ -22,11 +22,13 @@ class Scan:
         voxels: HU, shape ``(R, A, S)``; a view on the scan as it was read, not a copy.
         affine: ``(4, 4)``, voxel to world in mm (RAS+).
         name: the scan as the user named it, for messages.
+        lobes: path of a mask of its lobes, where the user gave one.
     """
 
     voxels: np.ndarray
     affine: np.ndarray
     name: str = "scan"
+    lobes: str | None = None
 
     @classmethod
     def from_array(cls, array: np.ndarray, affine: np.ndarray, name: str = "scan") -> "Scan":

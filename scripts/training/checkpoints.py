@@ -29,6 +29,7 @@ class BestAndLast:
         lr_scheduler: saved for resuming.
         evaluator: holds the key metric.
         resume: go on from ``last_state.pt``; without it, a folder that already holds one is refused.
+        weights_name: of the file of the best weights.
 
     Raises:
         UserError: (when the engine starts) there is nothing to resume, or something not to be overwritten.
@@ -42,11 +43,13 @@ class BestAndLast:
         lr_scheduler: Any,
         evaluator: Workflow,
         resume: bool = False,
+        weights_name: str = "model.pt",
     ) -> None:
         self.ckpt_dir = Path(ckpt_dir)
         self.parts = {"network": network, "optimizer": optimizer, "lr_scheduler": lr_scheduler}
         self.evaluator = evaluator
         self.resume = resume
+        self.weights_name = weights_name
 
     def attach(self, engine: Workflow) -> None:
         engine.add_event_handler(Events.STARTED, self.start)
@@ -66,7 +69,7 @@ class BestAndLast:
         self.ckpt_dir.mkdir(parents=True, exist_ok=True)
         best = self.evaluator.state
         if best.best_metric_epoch == engine.state.epoch:
-            _replace(self.parts["network"].state_dict(), self.ckpt_dir / "model.pt")
+            _replace(self.parts["network"].state_dict(), self.ckpt_dir / self.weights_name)
         state = {name: part.state_dict() for name, part in self._all_parts(engine).items()}
         state["progress"] = {
             "epoch": engine.state.epoch,

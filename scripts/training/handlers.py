@@ -14,18 +14,23 @@ __all__ = ["LossTermRecorder", "ReseedEachEpoch", "prepare_plain_batch"]
 
 
 def prepare_plain_batch(
-    batch: dict[str, Any], device: torch.device, non_blocking: bool = False, **kwargs: Any
+    batch: dict[str, Any],
+    device: torch.device,
+    non_blocking: bool = False,
+    label_key: str = "label",
+    **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Hand the engine's network plain tensors: metadata has no place in a forward pass, nor in ``compile``.
 
     Returns:
-        The images ``(B, 1, R, A, S)`` and, where the batch has them, the labels ``(B,)``.
+        The images ``(B, 1, R, A, S)`` and, where the batch has them, what ``label_key`` holds: the labels
+        ``(B,)``, or label maps.
     """
 
     def placed(value: torch.Tensor) -> torch.Tensor:
         return value.as_subclass(torch.Tensor).to(device, non_blocking=non_blocking, **kwargs)
 
-    return placed(batch["image"]), placed(batch["label"]) if "label" in batch else None
+    return placed(batch["image"]), placed(batch[label_key]) if label_key in batch else None
 
 
 class ReseedEachEpoch:

@@ -26,8 +26,8 @@ def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
     """Return a digest of an item's files, the transforms' settings and code, and the libraries' versions.
 
     Files count by path, size and time of change; of a folder, each file in it, of a zip the whole. Only the
-    keys that the transforms name, and the fields that they list as ``item_fields``, are looked at, so a
-    corrected label does not compute its scan anew.
+    keys that the transforms name (``keys``, and ``file_keys`` of what they read beside), and the fields that
+    they list as ``item_fields``, are looked at, so a corrected label does not compute its scan anew.
 
     Args:
         item: of the datalist.
@@ -37,7 +37,9 @@ def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
         64 hexadecimal digits.
     """
     transforms = list(transforms)
-    keys = sorted({str(key) for t in transforms if isinstance(t, MapTransform) for key in t.keys} & set(item))
+    mapping = [t for t in transforms if isinstance(t, MapTransform)]
+    named = {str(key) for t in mapping for key in (*t.keys, *getattr(t, "file_keys", ()))}
+    keys = sorted(named & set(item))
     parts = [f"{key}={_files(item[key])}" for key in keys]
     fields = sorted({field for t in transforms for field in getattr(t, "item_fields", ())} & set(item))
     parts += [f"{field}: {describe(item[field])}" for field in fields]

@@ -16,6 +16,7 @@ def preprocessing(
     spatial_shape: Sequence[int],
     window: tuple[float, float] = (-500.0, 1500.0),
     key: str = "image",
+    lobes_key: str | None = None,
 ) -> Compose:
     """From a path to the network's grid: read, check, find the region, resample once, window.
 
@@ -24,8 +25,9 @@ def preprocessing(
         spatial_shape: voxels of the grid along R, A, S.
         window: ``(level, width)`` in HU that becomes 0..1.
         key: of the scan's path in the item, and of the grid; other keys pass through.
+        lobes_key: of the path of a lobe mask, for regions that ask for one; items may lack it. None: of none.
 
     Returns:
         A flat Compose (a nested one counts as random and would not be cached).
     """
-    return Compose([LoadScand(key), ToGridd(key, region, spatial_shape, window)])
+    return Compose([LoadScand(key), ToGridd(key, region, spatial_shape, window, lobes_key)])

@@ -20,11 +20,8 @@ from scripts.scans import (
     Lungs,
     RefusedScan,
     Scan,
-    check_hounsfield,
-    check_shape,
     find_lungs,
-    geometry_flags,
-    read_scan,
+    read_checked_scan,
     scan_items,
 )
 
@@ -62,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     refused = 0
     for number, item in enumerate(scan_items(options.scans, declared), 1):
         try:
-            scan, flags = _read(item)
+            scan, flags = read_checked_scan(item["image"], Declaration.of(item, item["name"]), item["name"])
             box = region(scan)
             box = replace(box, flags=(*flags, *box.flags))
             figure = _draw(scan, find_lungs(scan), box, options.spatial_shape)
@@ -74,16 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figure.savefig(picture, dpi=80)
         print(f"{picture}: {item['name']} {' '.join(box.flags)}")
     return 1 if refused else 0
-
-
-def _read(item: dict[str, Any]) -> tuple[Scan, tuple[str, ...]]:
-    """Return a scan and the flags of its file and geometry."""
-    name = item["name"]
-    volume = read_scan(item["image"], Declaration.of(item, name), name)
-    check_shape(volume.voxels.shape, name)
-    scan = Scan.from_array(volume.voxels, volume.affine, name)
-    check_hounsfield(scan)
-    return scan, (*volume.flags, *geometry_flags(scan))
 
 
 def _draw(scan: Scan, lungs: Lungs, box: Box, shape: Sequence[int]) -> Any:

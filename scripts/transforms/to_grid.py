@@ -1,6 +1,7 @@
 """A scan as it was read -> the network's grid, checked, as a MONAI transform."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from monai.utils import TransformBackends
 
 from scripts.scans import Scan, check_hounsfield, check_shape, check_window, geometry_flags
 
-from .grid import scan_to_grid
+from .grid import scan_to_grid, to_window
 from .regions import Box, Region
 
 __all__ = ["ToGrid", "ToGridd"]
@@ -52,17 +53,16 @@ class ToGrid(Transform):
         self.spatial_shape = tuple(int(size) for size in spatial_shape)
         self.window = (float(window[0]), float(window[1]))
 
-    def __call__(self, image: MetaTensor) -> MetaTensor:
+    def __call__(self, image: MetaTensor, lobes: str | None = None) -> MetaTensor:
         name = str(image.meta.get("filename_or_obj", "scan"))
         check_shape(tuple(image.shape[1:]), name)
         check_window(image.meta.get("hounsfield"), self.window, name)
         affine = np.asarray(image.affine, dtype=float)
-        scan = Scan.from_array(image[0].numpy(), affine, name)
+        scan = replace(Scan.from_array(image[0].numpy(), affine, name), lobes=lobes)
         check_hounsfield(scan)
         box = self.region(scan)
         volume, grid_affine = scan_to_grid(scan, box, self.spatial_shape)
-        level, width = self.window
-        volume.sub_(level).div_(width).add_(0.5).clamp_(0, 1)
+        to_window(volume, self.window)
         read_flags = str(image.meta.get("flags", "")).split()
         source = {
             "filename_or_obj": name,
@@ -98,7 +98,15 @@ class ToGrid(Transform):
 
 
 class ToGridd(MapTransform):
-    """Dictionary-based wrapper of :class:`ToGrid`."""
+    """Dictionary-based wrapper of :class:`ToGrid`.
+
+    Args:
+        keys: of the scans.
+        region: as there.
+        spatial_shape: as there.
+        window: as there.
+        lobes_key: of the path of a lobe mask, for regions that ask for one; items may lack it. None: of none.
+    """
 
     backend = ToGrid.backend
 
@@ -108,13 +116,15 @@ class ToGridd(MapTransform):
         region: Region,
         spatial_shape: Sequence[int],
         window: tuple[float, float] = (-500.0, 1500.0),
-        allow_missing_keys: bool = False,
+        lobes_key: str | None = None,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
+        super().__init__(keys)
+        self.file_keys = () if lobes_key is None else (lobes_key,)
+        self.lobes_key = lobes_key
         self.to_grid = ToGrid(region, spatial_shape, window)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         d = dict(data)
         for key in self.key_iterator(d):
-            d[key] = self.to_grid(d[key])
+            d[key] = self.to_grid(d[key], d.get(self.lobes_key))
         return d

@@ -1,0 +1,31 @@
+"""PARL's first stage: the five lobes of the lungs, found, checked, and the box around them."""
+
+from .augmentation import lobe_augmentation
+from .labels import LABEL_TABLES, LOBES, convert_labels
+from .lobe_map import LobeMap, read_lobes
+from .network import LobeUNet, lobe_unet_from
+from .on_scan import labels_on_scan
+from .region import LobeRegion
+from .scores import LobeScores
+from .segmenter import LobeSegmenter, lobe_segmenter
+from .to_grid import LobesToGridd, check_lobe_masks
+from .writer import LobeWriter
+
+__all__ = [
+    "LABEL_TABLES",
+    "LOBES",
+    "LobeMap",
+    "LobeRegion",
+    "LobeScores",
+    "LobeSegmenter",
+    "LobeUNet",
+    "LobeWriter",
+    "LobesToGridd",
+    "check_lobe_masks",
+    "convert_labels",
+    "labels_on_scan",
+    "lobe_augmentation",
+    "lobe_segmenter",
+    "lobe_unet_from",
+    "read_lobes",
+]

@@ -1,0 +1,95 @@
+"""The trained lobe network as a function of a scan."""
+
+import logging
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import get_worker_info
+
+from scripts.networks import place_network, weights_hash
+from scripts.scans import Scan
+from scripts.transforms import LungRegion, Region, scan_to_grid, to_window
+
+from .lobe_map import LobeMap
+from .network import LobeUNet, lobe_unet_from
+from .on_scan import labels_on_scan, largest_pieces
+
+__all__ = ["LobeSegmenter", "lobe_segmenter"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LobeSegmenter:
+    """Find the lobes of a scan; the network is built as its checkpoint says it was trained.
+
+    Small to pickle: each process reads the weights when it needs them first. It runs on the GPU where there
+    is one, but in a loader's worker on the CPU.
+
+    Args:
+        ckpt_path: of a :class:`LobeUNet`.
+        window: level, width in HU that it was trained with.
+        region: what it was trained on; the coarse lungs' box.
+
+    Attributes:
+        sha256: of the checkpoint, so that a cache of what follows from it knows it from another.
+    """
+
+    ckpt_path: str
+    window: tuple[float, float] = (-500.0, 1500.0)
+    region: Region = field(default_factory=LungRegion)
+    sha256: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha256", weights_hash(self.ckpt_path))
+
+    def __call__(self, scan: Scan) -> LobeMap:
+        """Return the lobes on the network's grid: enough for a box.
+
+        Raises:
+            RefusedScan: no lungs are found, or not whole.
+        """
+        probabilities, affine, flags = self.probabilities(scan)
+        labels = largest_pieces(probabilities).argmax(dim=0).to(torch.uint8)
+        return LobeMap(labels.numpy(), affine, flags)
+
+    def on_scan(self, scan: Scan) -> LobeMap:
+        """Return the lobes on the scan's canonical voxels."""
+        probabilities, affine, flags = self.probabilities(scan)
+        labels = labels_on_scan(probabilities, affine, scan.affine, scan.voxels.shape)
+        return LobeMap(labels, scan.affine, flags)
+
+    @torch.inference_mode()
+    def probabilities(self, scan: Scan) -> tuple[torch.Tensor, np.ndarray, tuple[str, ...]]:
+        """Return the classes' probabilities ``(6, R, A, S)``, their grid's affine, and the lungs' flags."""
+        in_worker = get_worker_info() is not None
+        device = torch.device("cuda" if torch.cuda.is_available() and not in_worker else "cpu")
+        network = _network(self.ckpt_path, self.sha256, device)
+        box = self.region(scan)
+        volume, affine = scan_to_grid(scan, box, network.spatial_shape.tolist())
+        grid = to_window(volume, self.window)[None, None].to(device)
+        return network(grid)[0].float().softmax(dim=0).cpu(), affine, box.flags
+
+
+def lobe_segmenter(ckpt_path: str | Path | None) -> LobeSegmenter | None:
+    """Return the segmenter of a checkpoint; without one say so, once, and return None.
+
+    Args:
+        ckpt_path: of a :class:`LobeUNet`; None or a file that is not there means that there is none.
+    """
+    if ckpt_path is not None and Path(ckpt_path).is_file():
+        return LobeSegmenter(str(ckpt_path))
+    where = "none is configured" if ckpt_path is None else f"{ckpt_path}: no such file"
+    logger.warning("no lobe network (%s): without a lobe mask, the lung mask gives the box", where)
+    return None
+
+
+@cache
+def _network(ckpt_path: str, sha256: str, device: torch.device) -> LobeUNet:
+    """Read the weights once a process; their hash tells a file that was replaced."""
+    network = lobe_unet_from(ckpt_path).eval()
+    place_network(network, device)
+    return network
