@@ -1,6 +1,8 @@
 """The datalist: which scans there are, what they show, and who is trained on, selected on, reported on."""
 
 from .building import CLASSES, Marks, build_datalist
+from .external import external_items
+from .folds import cross_validation_folds
 from .layouts import LAYOUTS, Request
 from .reading import fold_items, read_datalist
 from .splits import SplitPlan
@@ -13,6 +15,8 @@ __all__ = [
     "Request",
     "SplitPlan",
     "build_datalist",
+    "cross_validation_folds",
+    "external_items",
     "fold_items",
     "read_datalist",
     "split_by_patient",

@@ -1,18 +1,24 @@
 """How good it is: predictions, and the figures computed from them."""
 
+from .flips import FlipInferer
 from .intervals import patient_bootstrap
 from .metrics import classification_metrics
-from .predictions import PredictionWriter, fail_if_refused, read_predictions
+from .predictions import PredictionWriter, class_columns, fail_if_refused, read_predictions
+from .published import published_figures, published_three_class_accuracy
 from .selection import log_likelihood, macro_auc
 from .summary import write_metrics
 
 __all__ = [
+    "FlipInferer",
     "PredictionWriter",
+    "class_columns",
     "classification_metrics",
     "fail_if_refused",
     "log_likelihood",
     "macro_auc",
     "patient_bootstrap",
+    "published_figures",
+    "published_three_class_accuracy",
     "read_predictions",
     "write_metrics",
 ]

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class PredictionWriter:
     Args:
         output_dir: where the two files go.
         class_names: the classes, by index, as ``{"0": name, ...}`` or a sequence.
-        ckpt_path: named by its SHA-256 in the JSON file.
+        ckpt_path: named by its SHA-256 in the JSON file; several of an ensemble.
         version: of the bundle.
         settings: anything JSON can hold that says how the grid was made.
         abstain_below: abstain when the highest probability is under this, 0 to 1.
@@ -48,7 +48,7 @@ class PredictionWriter:
         self,
         output_dir: str | Path,
         class_names: Mapping[str, str] | Sequence[str],
-        ckpt_path: str | Path,
+        ckpt_path: str | Path | Sequence[str | Path],
         version: str,
         settings: Mapping[str, Any],
         abstain_below: float = 0.0,
@@ -59,7 +59,7 @@ class PredictionWriter:
         self.header = {
             "intended_use": INTENDED_USE,
             "version": version,
-            "checkpoint": str(ckpt_path),
+            "checkpoint": _each(str, ckpt_path),
             "settings": dict(settings),
         }
         self.abstain_below = abstain_below
@@ -90,7 +90,7 @@ class PredictionWriter:
         self.rows += rows
 
     def finish(self) -> None:
-        checkpoint_hash = weights_hash(self.ckpt_path)
+        checkpoint_hash = _each(weights_hash, self.ckpt_path)
         content = {**self.header, "checkpoint_sha256": checkpoint_hash, "predictions": self.rows}
         (self.folder / "predictions.json").write_text(json.dumps(content, indent=2) + "\n")
 
@@ -116,6 +116,10 @@ class PredictionWriter:
             "flags": item["image"].meta["flags"],
             "heat_map": item.get("heat_map", ""),
         }
+
+
+def _each(function: Callable[[Any], str], value: Any) -> str | list[str]:
+    return [function(one) for one in value] if isinstance(value, (list, tuple)) else function(value)
 
 
 def read_predictions(path: str | Path) -> list[dict[str, str]]:

@@ -4,19 +4,22 @@ from .augmentation import dual_attention_augmentation, prior_attention_augmentat
 from .batches import ClassBalancedBatches, ShuffledBatches
 from .checkpoints import BestAndLast, LoadWeights
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
+from .history import EpochHistory
 from .losses import LossTerms, MultiTaskLoss
 from .preparation import prepare_scans
-from .record import record_run
+from .record import describe_environment, record_run
 
 __all__ = [
     "BestAndLast",
     "ClassBalancedBatches",
+    "EpochHistory",
     "LoadWeights",
     "LossTermRecorder",
     "LossTerms",
     "MultiTaskLoss",
     "ReseedEachEpoch",
     "ShuffledBatches",
+    "describe_environment",
     "dual_attention_augmentation",
     "prepare_plain_batch",
     "prepare_scans",

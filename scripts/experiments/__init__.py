@@ -1,0 +1,17 @@
+"""Runs made of runs: cross-validation, ensembles of its folds, external tests, ablations."""
+
+from .ablation import ablate, named_experiments
+from .comparison import mean_and_deviation, paired_differences
+from .cross_validation import cross_validate
+from .experiment import Experiment
+from .external import external_test
+
+__all__ = [
+    "Experiment",
+    "ablate",
+    "cross_validate",
+    "external_test",
+    "mean_and_deviation",
+    "named_experiments",
+    "paired_differences",
+]
