@@ -16,7 +16,7 @@ __all__ = ["FlipInferer"]
 class FlipInferer(Inferer):
     """Average a classifier's probabilities over every combination of flips of some axes.
 
-    The mean comes back as its logarithm: a softmax, which follows in the configs, turns it into the mean again.
+    The mean comes back as its logarithm: the softmax that follows in the configs turns it into the mean.
 
     Args:
         axes: of ``(B, C, R, A, S)`` that may be flipped; n axes make 2 to the n passes of the network.

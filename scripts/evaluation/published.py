@@ -10,7 +10,7 @@ __all__ = ["published_figures", "published_three_class_accuracy"]
 
 @cache
 def published_figures() -> dict[str, Any]:
-    """Return the papers' tables as they printed them, each with its caveats; docs/reproduction.md explains them.
+    """Return the papers' tables as printed, each with its caveats; docs/reproduction.md explains them.
 
     Example:
         >>> published_figures()["parl"]["five_folds_one_vs_rest_percent"]["PA-66-M"]["COVID-19"]["accuracy"]
@@ -20,7 +20,7 @@ def published_figures() -> dict[str, Any]:
 
 
 def published_three_class_accuracy(network: str) -> float:
-    """Return the three-class accuracy over PARL's five folds, %, which follows from its one-vs-rest accuracies.
+    """Return the three-class accuracy, %, that follows from PARL's one-vs-rest accuracies over five folds.
 
     A wrong answer is counted as wrong for two of the three classes, so the errors of the three one-vs-rest
     accuracies sum to twice that of the three-class accuracy.

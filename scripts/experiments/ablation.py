@@ -34,7 +34,9 @@ def named_experiments(
         shared: the other arguments of :class:`Experiment`.
     """
     last = find_recipes(also)
-    return {name: Experiment(recipe=[*find_recipes(files), *last], **shared) for name, files in recipes.items()}
+    return {
+        name: Experiment(recipe=[*find_recipes(files), *last], **shared) for name, files in recipes.items()
+    }
 
 
 def ablate(
@@ -77,17 +79,19 @@ def write_comparison(output: Path, experiments: Mapping[str, Experiment], refere
         for name, table in tables.items()
         if name != reference
     }
-    curves = [row for name, experiment in experiments.items() for row in _type_losses(output, name, experiment)]
+    curves = [
+        row for name, experiment in experiments.items() for row in _type_losses(output, name, experiment)
+    ]
     content = {
         "reference": reference,
         "definitions": {
             "folds": "each fold's network on its held-out fold: mean and standard deviation over folds "
             "(Wang et al., Table II)",
-            "fold_networks_on_test": "each fold's network on the test list: the same (Shi et al., Tables 2 and 3)",
+            "fold_networks_on_test": "the same on the test list (Shi et al., Tables 2 and 3)",
             "pooled": "all held-out predictions in one table, intervals by patient",
-            "ensemble_on_test": "mean probability of the fold networks on the test list; its confusion matrix "
-            "stands in for Wang et al., Fig. 6, whose networks were trained on all folds",
-            "differences": "network minus reference on the pooled scans, bootstrap intervals by patient, paired",
+            "ensemble_on_test": "mean of the fold networks on the test list; Wang et al., Fig. 6, "
+            "shows networks that were trained on all folds instead",
+            "differences": "network minus reference on the pooled scans, paired bootstrap by patient",
         },
         "networks": networks,
         "differences": differences,

@@ -29,7 +29,8 @@ def mean_and_deviation(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     summary: dict[str, Any] = {name: _spread([fold[name] for fold in figures]) for name in three_class}
     summary["one_vs_rest"] = {
         label: {
-            measure: _spread([fold["one_vs_rest"][label][measure] for fold in figures]) for measure in measures
+            measure: _spread([fold["one_vs_rest"][label][measure] for fold in figures])
+            for measure in measures
         }
         for label, measures in first["one_vs_rest"].items()
     }

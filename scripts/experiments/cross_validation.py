@@ -29,8 +29,8 @@ def cross_validate(experiment: Experiment, output_dir: str | Path, flips: bool =
 
     Args:
         experiment: what is trained, and on what.
-        output_dir: gains ``folds/K/``, ``held_out.csv``, ``validation.csv``, ``test.csv``, ``test_flipped.csv``
-            where it was asked for, ``costs.json`` and ``run.json``.
+        output_dir: gains ``folds/K/``, ``held_out.csv``, ``validation.csv``, ``test.csv``, ``costs.json`` and
+            ``run.json``; with ``flips`` also ``test_flipped.csv``.
         flips: also predict the test list averaging over flips of each scan.
 
     Raises:

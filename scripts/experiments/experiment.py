@@ -59,7 +59,7 @@ class Experiment:
         """
         tracking = {}
         if self.tracking:
-            name = Path(overrides["output_dir"]).name
+            name = f"fold {overrides['fold']}"
             tracking = {**self.tracking, "tracking": "mlflow", "run_name": name, "save_execute_config": False}
         workflow = self._workflow("training", [], **tracking, **overrides)
         folder = Path(overrides["output_dir"])

@@ -23,7 +23,7 @@ def external_test(
     label_mapping: Mapping[Any, int | None] | None = None,
     num_workers: int | None = None,
 ) -> None:
-    """Predict all scans of a second datalist by each fold's network, and set their mean beside the internal test.
+    """Test each fold's network, and their mean, on all scans of a second datalist.
 
     Args:
         output_dir: of the cross-validation; gains ``external_NAME.csv``, with a column ``source``, and
@@ -40,10 +40,8 @@ def external_test(
     experiment = recorded_experiment(output, dataset_dir, num_workers)
     folds = finished_folds(output, experiment)
     items = external_items(experiment.datalist, label_mapping)["report"]
-    mapping = {"label_mapping": dict(label_mapping)} if label_mapping is not None else {}
-    tables = [
-        predict(experiment, fold.checkpoint, items, mapping, ["external.yaml"])[0] for fold in folds
-    ]
+    mapping = {} if label_mapping is None else {"label_mapping": dict(label_mapping)}
+    tables = [predict(experiment, fold.checkpoint, items, mapping, ["external.yaml"])[0] for fold in folds]
     sources = {item["name"]: item.get("source", "") for item in items}
     rows = [{**row, "source": sources[row["image"]]} for row in average(tables)]
     write_table(output / f"external_{name}.csv", rows)
@@ -64,4 +62,5 @@ def external_test(
     print(f"{path}:")
     for label, found in [("internal test", content["internal_test"]), (name, content["external"])]:
         if found:
-            print(f"  {label}: three-class accuracy {found['three_class_accuracy']:.3f} of {found['scans']} scans")
+            accuracy, scans = found["three_class_accuracy"], found["scans"]
+            print(f"  {label}: three-class accuracy {accuracy:.3f} of {scans} scans")

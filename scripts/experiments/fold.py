@@ -45,7 +45,7 @@ class Fold:
         return self.folder / "model.pt"
 
     def record(self) -> dict[str, Any]:
-        """Return what ``fold.json`` says: seconds, parameters, seconds a scan. Empty for an unfinished fold."""
+        """Return what ``fold.json`` says: seconds, parameters, costs; empty for an unfinished fold."""
         path = self.folder / "fold.json"
         return json.loads(path.read_text()) if path.is_file() else {}
 

@@ -44,9 +44,7 @@ def claim_folder(folder: Path, experiment: Experiment, write: bool = True) -> No
         _write(path, identity)
 
 
-def recorded_experiment(
-    folder: Path, dataset_dir: str | Path, num_workers: int | None = None
-) -> Experiment:
+def recorded_experiment(folder: Path, dataset_dir: str | Path, num_workers: int | None = None) -> Experiment:
     """Return the experiment of a finished cross-validation, on another data set.
 
     Args:
@@ -60,7 +58,9 @@ def recorded_experiment(
     path = folder / RECORD
     record = json.loads(path.read_text()) if path.is_file() else {}
     if "folds" not in record:
-        raise UserError(f"{folder}: no finished cross-validation; run cross_validation with this --output_dir")
+        raise UserError(
+            f"{folder}: no finished cross-validation; run cross_validation with this --output_dir"
+        )
     settings = {**record["settings"], "num_workers": num_workers}
     experiment = Experiment(dataset_dir, folder / "cache", record["recipes"], settings)
     changed = [phrase for phrase in _changes(record, experiment.identity()) if phrase != DATALIST]

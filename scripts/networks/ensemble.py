@@ -5,17 +5,22 @@ import copy
 import torch
 from torch import nn
 
+from scripts.errors import UserError
+
 __all__ = ["Ensemble", "mean_log_probability"]
 
 
 class Ensemble(nn.Module):
     """Average the probabilities of several networks of one kind.
 
-    The mean comes back as its logarithm: a softmax, which follows in the configs, turns it into the mean again.
+    The mean comes back as its logarithm: the softmax that follows in the configs turns it into the mean.
 
     Args:
         network: copied for each member; the members share no weight.
         count: of members.
+
+    Raises:
+        UserError: there are none.
 
     Shape: ``(B, 1, R, A, S)`` to ``(B, classes)``.
 
@@ -28,7 +33,9 @@ class Ensemble(nn.Module):
     def __init__(self, network: nn.Module, count: int) -> None:
         super().__init__()
         if count < 1:
-            raise ValueError(f"count={count} is not 1 or more")
+            raise UserError(
+                f"an ensemble of {count} networks: name the checkpoints with --ckpt_paths \"['a.pt','b.pt']\""
+            )
         self.members = nn.ModuleList(copy.deepcopy(network) for _ in range(count))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

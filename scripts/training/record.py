@@ -21,7 +21,8 @@ def record_run(output_dir: str | Path, datalist: str | Path, device: torch.devic
     """Write the command, its resolved config, and the environment into the run's folder.
 
     The config is written only for a run started by ``python -m monai.bundle run``: a host program that
-    builds the workflow itself (cross-validation is one) knows what it gave. A resumed run keeps the earlier records beside its own.
+    builds the workflow itself (cross-validation is one) knows what it gave. A resumed run keeps the
+    earlier records beside its own.
 
     Args:
         output_dir: the run's folder; gains ``config.yaml`` and ``environment.json``.
