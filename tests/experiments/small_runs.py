@@ -1,8 +1,6 @@
-"""What the tests of this folder share: the size of their runs, and how they read predictions."""
+"""How the tests of this folder read predictions."""
 
 from scripts.evaluation import read_predictions
-
-SMALL = {"spatial_shape": [24, 24, 16], "max_epochs": 2, "batches_per_epoch": 1, "num_workers": 0}
 
 
 def table(path):

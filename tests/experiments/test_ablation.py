@@ -5,7 +5,6 @@ import json
 import shutil
 
 import pytest
-from small_runs import SMALL
 
 from scripts.errors import UserError, user_error_behind
 from scripts.evaluation import read_predictions
@@ -15,12 +14,12 @@ RECIPES = {"WA-66-M": ["recipe_wa_66_m.yaml"], "PA-66-M": []}
 
 
 @pytest.fixture
-def ablation(phantoms, cross_validation, tmp_path):
+def ablation(phantoms, cross_validation, small, tmp_path):
     """A folder in which both networks' folds are finished; WA-66-M's answers are PA-66-M's, back to front."""
     ignored = shutil.ignore_patterns("cache", "*.pt", "tensorboard")
     for name, files in RECIPES.items():
         folder = shutil.copytree(cross_validation, tmp_path / name, ignore=ignored)
-        identity = Experiment(phantoms, "cache", files, {"seed": 0, **SMALL}).identity()
+        identity = Experiment(phantoms, "cache", files, {"seed": 0, **small}).identity()
         (folder / "run.json").write_text(json.dumps(identity))
     for path in (tmp_path / "WA-66-M" / "folds").glob("*/*.csv"):
         if path.name != "history.csv":
@@ -37,13 +36,19 @@ def ablation(phantoms, cross_validation, tmp_path):
     return tmp_path
 
 
-def run(run_config, phantoms, folder, **override):
-    places = {"dataset_dir": str(phantoms), "output_dir": str(folder)}
-    run_config("ablation", ["ablation.yaml"], recipes=RECIPES, **places, **SMALL, **override)
+@pytest.fixture
+def run(run_config, phantoms, small):
+    """Run configs/ablation.yaml in a folder."""
+
+    def ablate(folder, **override):
+        places = {"dataset_dir": str(phantoms), "output_dir": str(folder)}
+        run_config("ablation", ["ablation.yaml"], recipes=RECIPES, **places, **small, **override)
+
+    return ablate
 
 
-def test_the_tables_of_both_papers_come_from_finished_folds(ablation, phantoms, run_config, capsys):
-    run(run_config, phantoms, ablation)
+def test_the_tables_of_both_papers_come_from_finished_folds(ablation, run, capsys):
+    run(ablation)
     content = json.loads((ablation / "ablation.json").read_text())
     assert list(content["networks"]) == list(RECIPES) and list(content["differences"]) == ["WA-66-M"]
     assert content["published"]["parl"]["parameters"]["PA-66-M"] == 15_988_903
@@ -66,8 +71,8 @@ def test_the_tables_of_both_papers_come_from_finished_folds(ablation, phantoms, 
     assert "difference to PA-66-M" in capsys.readouterr().out
 
 
-def test_the_curves_of_the_type_loss_have_a_row_a_fold_and_epoch(ablation, phantoms, run_config):
-    run(run_config, phantoms, ablation)
+def test_the_curves_of_the_type_loss_have_a_row_a_fold_and_epoch(ablation, run):
+    run(ablation)
     with (ablation / "type_loss.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["network"], row["fold"], row["epoch"]) for row in rows] == [
@@ -75,9 +80,9 @@ def test_the_curves_of_the_type_loss_have_a_row_a_fold_and_epoch(ablation, phant
     ]
 
 
-def test_a_reference_that_is_not_there_is_refused(phantoms, run_config, tmp_path):
+def test_a_reference_that_is_not_there_is_refused(run, tmp_path):
     with pytest.raises(Exception, match=r".") as caught:
-        run(run_config, phantoms, tmp_path, reference="SA-66")
+        run(tmp_path, reference="SA-66")
     assert "not among the networks WA-66-M, PA-66-M" in str(user_error_behind(caught.value))
 
 

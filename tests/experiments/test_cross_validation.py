@@ -3,12 +3,16 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
-from small_runs import SMALL, table
+from ignite.engine import Events
+from small_runs import table
 
+from scripts import bundle_root
 from scripts.datalists import read_datalist
 from scripts.errors import UserError
 from scripts.evaluation import read_predictions
@@ -17,9 +21,9 @@ from scripts.experiments.fold import Fold
 
 
 @pytest.fixture
-def experiment(phantoms, cross_validation):
+def experiment(phantoms, cross_validation, small):
     """The experiment that the finished folder holds."""
-    return Experiment(phantoms, cross_validation / "cache", settings={"seed": 0, **SMALL})
+    return Experiment(phantoms, cross_validation / "cache", settings={"seed": 0, **small})
 
 
 @pytest.fixture
@@ -86,23 +90,24 @@ def test_finished_folds_are_not_repeated(experiment, cross_validation, capsys):
     assert (cross_validation / "folds/0/model.pt").stat().st_mtime_ns == before
 
 
-def test_an_interrupted_fold_ends_as_an_uninterrupted_one(
+def test_a_fold_interrupted_in_training_and_in_predicting_ends_as_an_uninterrupted_one(
     experiment, cross_validation, tmp_path, monkeypatch
 ):
-    def pull_the_plug(trainer, folds):
-        from ignite.engine import Events
-
-        @trainer.on(Events.EPOCH_COMPLETED)
-        def stop(engine):
-            raise KeyboardInterrupt
+    def stop(*_):
+        raise RuntimeError("power cut")
 
     fold = Fold(experiment, 0, tmp_path / "fold")
-    with monkeypatch.context() as patch:
-        patch.setattr("scripts.experiments.fold.Forecast", pull_the_plug)
-        with pytest.raises((KeyboardInterrupt, RuntimeError)):
-            fold.complete(folds_left=1)
-    assert torch.load(fold.folder / "last_state.pt")["progress"]["epoch"] == 1
-    assert not fold.is_complete(flips=False)
+    cuts = {
+        "Forecast": lambda trainer, folds: trainer.add_event_handler(Events.EPOCH_COMPLETED, stop),
+        "predict": stop,
+    }
+    for epochs, (name, cut) in enumerate(cuts.items(), start=1):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"scripts.experiments.fold.{name}", cut)
+            with pytest.raises(RuntimeError):
+                fold.complete(folds_left=1)
+        assert torch.load(fold.folder / "last_state.pt")["progress"]["epoch"] == epochs
+        assert not fold.is_complete(flips=False)
     fold.complete(folds_left=1)
     whole = cross_validation / "folds" / "0"
     assert table(fold.folder / "held_out.csv") == table(whole / "held_out.csv")
@@ -117,17 +122,17 @@ def test_an_interrupted_fold_ends_as_an_uninterrupted_one(
         ({"seed": 1, "num_workers": 4}, None, r"changed: --seed \(0 then, 1 now\)\."),
     ],
 )
-def test_another_experiment_does_not_go_on_in_the_folder(settings, recipe, message, phantoms, copied):
-    other = Experiment(phantoms, copied / "cache", recipe, {"seed": 0, **SMALL, **settings})
+def test_another_experiment_does_not_go_on_in_the_folder(settings, recipe, message, phantoms, copied, small):
+    other = Experiment(phantoms, copied / "cache", recipe, {"seed": 0, **small, **settings})
     with pytest.raises(UserError, match=message):
         cross_validate(other, copied)
 
 
-def test_another_datalist_does_not_go_on_in_the_folder(phantoms, copied, tmp_path):
+def test_another_datalist_does_not_go_on_in_the_folder(phantoms, copied, small, tmp_path):
     content = json.loads((phantoms / "datalist.json").read_text())
     content["training"].reverse()
     (tmp_path / "datalist.json").write_text(json.dumps(content))
-    other = Experiment(tmp_path, copied / "cache", settings={"seed": 0, **SMALL})
+    other = Experiment(tmp_path, copied / "cache", settings={"seed": 0, **small})
     with pytest.raises(UserError, match="since then changed: the datalist"):
         cross_validate(other, copied)
 
@@ -160,3 +165,21 @@ def test_a_forecast_follows_the_first_epoch(experiment, tmp_path, capsys):
     Fold(experiment, 1, tmp_path)._train(folds_left=3)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "forecast" in line]
     assert "5 epochs left in 3 folds" in line
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_folds_in_turn_and_pool_the_same_predictions(
+    phantoms, cross_validation, small, tmp_path
+):
+    knobs = [word for key, value in small.items() for word in (f"--{key}", str(value).replace(" ", ""))]
+    places = ["--dataset_dir", str(phantoms), "--output_dir", str(tmp_path)]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "monai.bundle"]
+    command = [*torchrun, "run", "cross_validation", "--config_file", "configs/cross_validate.yaml"]
+    done = subprocess.run(
+        [*command, *places, *knobs], cwd=bundle_root(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("held_out.csv", "test.csv"):
+        alone, together = table(cross_validation / name), table(tmp_path / name)
+        assert alone.keys() == together.keys()
+        np.testing.assert_allclose(list(alone.values()), list(together.values()), atol=1e-5)

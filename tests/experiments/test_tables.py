@@ -56,7 +56,9 @@ def test_refused_scans_are_checked_by_name_and_left_out_of_the_figures(tmp_path)
 
 def test_a_scan_with_two_rows_is_refused(tmp_path):
     write_table(tmp_path / "p.csv", [row("a.nii", 0.0, 0.4, 0.6)] * 2)
-    with pytest.raises(UserError, match=r"2 rows do not fit the 1 scans of the datalist .a scan has two rows"):
+    with pytest.raises(
+        UserError, match=r"2 rows do not fit the 1 scans of the datalist .a scan has two rows"
+    ):
         read_checked(tmp_path / "p.csv", [{"name": "a.nii", "label": 2}])
 
 
