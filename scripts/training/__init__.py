@@ -1,7 +1,7 @@
 """What is learnt and how: loss, batches, augmentation, checkpoints."""
 
 from .augmentation import dual_attention_augmentation, prior_attention_augmentation
-from .batches import ClassBalancedBatches, ShuffledBatches
+from .batches import ClassBalancedBatches, ShuffledBatches, class_shares
 from .checkpoints import BestAndLast, LoadWeights
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
 from .history import EpochHistory
@@ -19,6 +19,7 @@ __all__ = [
     "MultiTaskLoss",
     "ReseedEachEpoch",
     "ShuffledBatches",
+    "class_shares",
     "describe_environment",
     "dual_attention_augmentation",
     "prepare_plain_batch",
