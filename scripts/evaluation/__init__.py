@@ -3,6 +3,7 @@
 from .calibration import calibration_error, fit_temperature, reliability, with_prior, with_temperature
 from .fitting import CalibrationFitter, calibrate_once
 from .flips import FlipInferer
+from .folds import over_folds
 from .intervals import estimate, patient_bootstrap, patient_weights, percentile_interval
 from .metrics import classification_metrics, weighted_figures
 from .predictions import PredictionWriter, fail_if_refused
@@ -33,6 +34,7 @@ __all__ = [
     "fit_temperature",
     "log_likelihood",
     "macro_auc",
+    "over_folds",
     "patient_bootstrap",
     "patient_level",
     "patient_weights",

@@ -70,7 +70,9 @@ class CalibrationFitter:
         )
 
 
-def calibrate_once(evaluator: Any, items: Sequence[Mapping[str, Any]], ckpt_path: str) -> None:
+def calibrate_once(
+    evaluator: Any, items: Sequence[Mapping[str, Any]], ckpt_path: str | Sequence[str]
+) -> None:
     """Run the evaluator that fits, unless these weights have their calibration already.
 
     So a checkpoint that is evaluated on another data set keeps the calibration it came with.
@@ -78,8 +80,10 @@ def calibrate_once(evaluator: Any, items: Sequence[Mapping[str, Any]], ckpt_path
     Args:
         evaluator: has a :class:`CalibrationFitter`.
         items: the scans that select; where there are none, nothing is fitted.
-        ckpt_path: of the weights.
+        ckpt_path: of the weights; an ensemble, which has several, keeps the calibration that it is given.
     """
+    if not isinstance(ckpt_path, (str, Path)):
+        return
     path = calibration_file(ckpt_path)
     both = path.is_file() and Path(ckpt_path).is_file()
     if both and Calibration.read(path).checkpoint_sha256 == weights_hash(ckpt_path):

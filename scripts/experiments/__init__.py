@@ -1,7 +1,7 @@
 """Runs made of runs: cross-validation, ensembles of its folds, external tests, ablations."""
 
 from .ablation import ablate, named_experiments
-from .comparison import mean_and_deviation, paired_differences
+from .comparison import paired_differences
 from .cross_validation import cross_validate
 from .experiment import Experiment
 from .external import external_test
@@ -11,7 +11,6 @@ __all__ = [
     "ablate",
     "cross_validate",
     "external_test",
-    "mean_and_deviation",
     "named_experiments",
     "paired_differences",
 ]

@@ -8,9 +8,9 @@ from typing import Any
 
 from scripts.datalists import CLASSES
 from scripts.errors import UserError
-from scripts.evaluation import published_figures, read_predictions
+from scripts.evaluation import over_folds, published_figures, read_predictions
 
-from .comparison import mean_and_deviation, paired_differences
+from .comparison import paired_differences
 from .cross_validation import cross_validate, finished_folds, process_rank
 from .experiment import Experiment, find_recipes
 from .tables import Row, figures, write_table
@@ -40,7 +40,11 @@ def named_experiments(
 
 
 def ablate(
-    experiments: Mapping[str, Experiment], output_dir: str | Path, reference: str, flips: bool = False
+    experiments: Mapping[str, Experiment],
+    output_dir: str | Path,
+    reference: str,
+    flips: bool = False,
+    report: bool = False,
 ) -> None:
     """Cross-validate each network, then write the tables that compare them.
 
@@ -50,6 +54,7 @@ def ablate(
             row a figure, and ``type_loss.csv``.
         reference: name of the network that the others are compared with.
         flips: as in :func:`cross_validate`.
+        report: as in :func:`cross_validate`.
 
     Raises:
         UserError: the reference is not among the networks; or as :func:`cross_validate`.
@@ -59,7 +64,7 @@ def ablate(
     output = Path(output_dir)
     for name, experiment in experiments.items():
         print(f"network {name}")
-        cross_validate(experiment, output / name, flips)
+        cross_validate(experiment, output / name, flips, report)
     if process_rank() == 0:
         write_comparison(output, experiments, reference)
 
@@ -111,7 +116,7 @@ def _summary(folder: Path, experiment: Experiment) -> dict[str, Any]:
     for part, name in parts.items():
         paths = [fold.folder / name for fold in folds]
         if all(path.is_file() for path in paths):
-            summary[part] = mean_and_deviation([figures(read_predictions(path)) for path in paths])
+            summary[part] = over_folds([figures(read_predictions(path)) for path in paths])
     summary["pooled"] = figures(read_predictions(folder / "held_out.csv"))
     if (folder / "test.csv").is_file():
         summary["ensemble_on_test"] = figures(read_predictions(folder / "test.csv"))
@@ -139,15 +144,14 @@ def _flat(networks: Mapping[str, Any], differences: Mapping[str, Any]) -> Any:
             yield _row(name, "parameters", "", key, value)
         for label in CLASSES:
             for measure in ONE_VS_REST:
-                mean, deviation = summary["folds"]["one_vs_rest"][label][measure]
+                found = summary["folds"]["one_vs_rest"][label][measure]
                 paper = published.get(name, {}).get(label, {}).get(measure, ["", ""])
-                yield _row(name, "one_vs_rest_over_folds", label, measure, mean, deviation) | {
+                yield _row(name, "one_vs_rest_over_folds", label, measure, **found) | {
                     "published_percent": paper[0],
                     "published_percent_deviation": paper[1],
                 }
         for measure in THREE_CLASS:
-            mean, deviation = summary["folds"][measure]
-            yield _row(name, "three_class_over_folds", "", measure, mean, deviation)
+            yield _row(name, "three_class_over_folds", "", measure, **summary["folds"][measure])
         for measure, found in differences.get(name, {}).items():
             yield _row(name, "difference_to_reference", "", measure, found["difference"]) | {
                 "low": found["interval"][0] if found["interval"] else "",
@@ -155,17 +159,25 @@ def _flat(networks: Mapping[str, Any], differences: Mapping[str, Any]) -> Any:
             }
 
 
-def _row(network: str, table: str, label: str, measure: str, value: Any, deviation: Any = "") -> Row:
-    row = {"network": network, "table": table, "class": label, "measure": measure, "value": value}
+def _row(
+    network: str,
+    table: str,
+    label: str,
+    measure: str,
+    mean: Any,
+    standard_deviation: Any = "",
+    folds: Any = "",
+) -> Row:
+    row = {"network": network, "table": table, "class": label, "measure": measure, "value": mean}
     empty = dict.fromkeys(("low", "high", "published_percent", "published_percent_deviation"), "")
-    return {**row, "standard_deviation": deviation, **empty}
+    return {**row, "standard_deviation": standard_deviation, "folds": folds, **empty}
 
 
 def _show(networks: Mapping[str, Any], differences: Mapping[str, Any], reference: str) -> None:
     print(f"three-class accuracy of the held-out folds; difference to {reference} with its 95 % interval:")
     for name, summary in networks.items():
-        mean, deviation = summary["folds"]["three_class_accuracy"]
-        line = f"  {name:16} {mean:.3f} +- {deviation:.3f}"
+        accuracy = summary["folds"]["three_class_accuracy"]
+        line = f"  {name:16} {accuracy['mean']:.3f} +- {accuracy['standard_deviation']:.3f}"
         if name in differences:
             found = differences[name]["three_class_accuracy"]
             low, high = found["interval"]

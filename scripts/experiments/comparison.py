@@ -1,6 +1,6 @@
-"""Two networks on the same scans, and one network on several folds."""
+"""Two networks on the same scans."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,34 +11,7 @@ from scripts.evaluation import patient_weights, percentile_interval, weighted_fi
 
 from .tables import Row, arrays
 
-__all__ = ["mean_and_deviation", "paired_differences"]
-
-
-def mean_and_deviation(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return mean and standard deviation over folds of every figure, as the papers print them.
-
-    Args:
-        figures: of each fold, as ``classification_metrics`` returns them.
-
-    Returns:
-        The same names; each value is ``[mean, deviation]`` (with n - 1), ``[None, None]`` where a fold does
-        not define the figure. The confusion matrices are added up.
-    """
-    first = figures[0]
-    three_class = ("three_class_accuracy", "balanced_accuracy", "macro_f1")
-    summary: dict[str, Any] = {name: _spread([fold[name] for fold in figures]) for name in three_class}
-    summary["one_vs_rest"] = {
-        label: {
-            measure: _spread([fold["one_vs_rest"][label][measure] for fold in figures])
-            for measure in measures
-        }
-        for label, measures in first["one_vs_rest"].items()
-    }
-    summary["confusion_matrix"] = {
-        **first["confusion_matrix"],
-        "counts": sum(np.array(fold["confusion_matrix"]["counts"]) for fold in figures).tolist(),  # type: ignore[union-attr]
-    }
-    return summary
+__all__ = ["paired_differences"]
 
 
 def paired_differences(rows: Sequence[Row], reference: Sequence[Row]) -> dict[str, Any]:
@@ -76,10 +49,3 @@ def paired_differences(rows: Sequence[Row], reference: Sequence[Row]) -> dict[st
 def _difference(values: np.ndarray) -> dict[str, Any]:
     value = None if np.isnan(values[0]) else float(values[0])
     return {"difference": value, "interval": percentile_interval(values[1:])}
-
-
-def _spread(values: Sequence[float | None]) -> list[float | None]:
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return [None, None]
-    return [float(np.mean(known)), float(np.std(known, ddof=1))]

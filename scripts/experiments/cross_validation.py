@@ -9,6 +9,7 @@ import torch
 from torch import distributed
 
 from scripts.datalists import cross_validation_folds, fold_items, read_datalist
+from scripts.evaluation import write_report
 
 from .experiment import Experiment
 from .fold import Fold
@@ -20,7 +21,9 @@ __all__ = ["cross_validate", "finished_folds", "process_rank"]
 POLL = 1.0  # seconds
 
 
-def cross_validate(experiment: Experiment, output_dir: str | Path, flips: bool = False) -> None:
+def cross_validate(
+    experiment: Experiment, output_dir: str | Path, flips: bool = False, report: bool = False
+) -> None:
     """Train and predict each fold, pool the folds' predictions, and average their networks on the test list.
 
     Finished folds are not repeated; an interrupted one goes on from its last epoch. Under ``torchrun`` the
@@ -32,6 +35,7 @@ def cross_validate(experiment: Experiment, output_dir: str | Path, flips: bool =
         output_dir: gains ``folds/K/``, ``held_out.csv``, ``validation.csv``, ``test.csv``, ``costs.json`` and
             ``run.json``; with ``flips`` also ``test_flipped.csv``.
         flips: also predict the test list averaging over flips of each scan.
+        report: also calibrate, and write ``report.html`` and ``report.json`` (see :func:`write_report`).
 
     Raises:
         UserError: the datalist is not fit for it (see :func:`cross_validation_folds`), or another experiment
@@ -56,6 +60,8 @@ def cross_validate(experiment: Experiment, output_dir: str | Path, flips: bool =
         while not all(fold.is_complete(flips) for fold in folds):  # other processes still work on theirs
             time.sleep(POLL)
         _merge(output, folds, flips)
+        if report:
+            write_report(output, experiment.datalist, experiment.preprocessing(), experiment.cache_dir)
 
 
 def process_rank() -> int:

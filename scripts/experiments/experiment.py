@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.transforms import Compose
 
 from scripts import bundle_root
 from scripts.errors import UserError
@@ -75,6 +76,10 @@ class Experiment:
             overrides: keys of train.yaml and evaluate.yaml that are this run's own.
         """
         return self._workflow("evaluation", ["evaluate.yaml", *overlays], **overrides)
+
+    def preprocessing(self) -> Compose:
+        """Return what takes a scan to the grid of this experiment."""
+        return self.evaluation(output_dir="").parser.get_parsed_content("preprocessing")
 
     def identity(self) -> dict[str, Any]:
         """Return what makes two experiments the same: data, configs by their content, settings."""

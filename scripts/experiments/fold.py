@@ -118,7 +118,7 @@ def predict(
     source: Mapping[str, Any],
     overlays: Sequence[str] = (),
 ) -> tuple[list[Row], float]:
-    """Return the predictions of a checkpoint, by evaluate.yaml, and the seconds its network took for a scan.
+    """Return a checkpoint's uncalibrated answers, by evaluate.yaml, and its network's seconds a scan.
 
     Args:
         experiment: how it was trained.
@@ -134,7 +134,9 @@ def predict(
         ("validate::dataset::data" if key == "data" else key): value for key, value in source.items()
     }
     with tempfile.TemporaryDirectory(dir=checkpoint.parent) as scratch:
-        workflow = experiment.evaluation(overlays, output_dir=scratch, ckpt_path=str(checkpoint), **overrides)
+        workflow = experiment.evaluation(
+            overlays, output_dir=scratch, ckpt_path=str(checkpoint), calibration=None, **overrides
+        )
         evaluator = workflow.parser.get_parsed_content("validate::evaluator")
         timer = NetworkTimer(evaluator)
         evaluator.run()

@@ -42,7 +42,9 @@ def run(run_config, phantoms, small):
 
     def ablate(folder, **override):
         places = {"dataset_dir": str(phantoms), "output_dir": str(folder)}
-        run_config("ablation", ["ablation.yaml"], recipes=RECIPES, **places, **small, **override)
+        run_config(
+            "ablation", ["ablation.yaml"], recipes=RECIPES, report=False, **places, **small, **override
+        )
 
     return ablate
 
@@ -53,7 +55,7 @@ def test_the_tables_of_both_papers_come_from_finished_folds(ablation, run, capsy
     assert list(content["networks"]) == list(RECIPES) and list(content["differences"]) == ["WA-66-M"]
     assert content["published"]["parl"]["parameters"]["PA-66-M"] == 15_988_903
     network = content["networks"]["PA-66-M"]
-    assert network["folds"]["one_vs_rest"]["COVID-19"]["accuracy"][1] >= 0
+    assert network["folds"]["one_vs_rest"]["COVID-19"]["accuracy"]["folds"] == 2
     pooled = content["networks"]["WA-66-M"]["pooled"]["three_class_accuracy"]
     difference = content["differences"]["WA-66-M"]["three_class_accuracy"]["difference"]
     assert difference == pytest.approx(pooled - network["pooled"]["three_class_accuracy"])

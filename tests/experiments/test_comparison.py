@@ -5,8 +5,7 @@ import pytest
 
 from scripts.datalists import CLASSES
 from scripts.errors import UserError
-from scripts.experiments import mean_and_deviation, paired_differences
-from scripts.experiments.tables import figures
+from scripts.experiments import paired_differences
 
 
 def rows(labels, answers, patients=None):
@@ -53,19 +52,6 @@ def test_the_order_of_the_rows_does_not_matter():
 def test_other_scans_are_refused():
     with pytest.raises(UserError, match="059 is missing from one"):
         paired_differences(rows(LABELS, RIGHT), rows(LABELS[:-1], RIGHT[:-1]))
-
-
-def test_folds_are_summed_up_as_mean_and_sample_deviation():
-    folds = [figures(rows([0, 1, 2, 2], answers)) for answers in ([0, 1, 2, 2], [0, 1, 2, 1], [0, 1, 1, 1])]
-    summary = mean_and_deviation(folds)
-    assert summary["three_class_accuracy"] == pytest.approx([0.75, 0.25])
-    assert summary["one_vs_rest"]["COVID-19"]["recall"] == pytest.approx([0.5, 0.5])
-    assert summary["confusion_matrix"]["counts"] == [[3, 0, 0], [0, 3, 0], [0, 3, 3]]
-
-
-def test_a_figure_that_a_fold_does_not_define_has_no_mean():
-    summary = mean_and_deviation([figures(rows([0, 1], [0, 1])), figures(rows([0, 2], [0, 2]))])
-    assert summary["one_vs_rest"]["COVID-19"]["recall"] == [None, None]
 
 
 def test_4000_scans_are_compared_in_seconds():
