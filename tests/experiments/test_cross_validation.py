@@ -114,6 +114,13 @@ def test_a_fold_interrupted_in_training_and_in_predicting_ends_as_an_uninterrupt
     assert (fold.folder / "history.csv").read_text() == (whole / "history.csv").read_text()
 
 
+def test_a_report_and_the_ensemble_s_calibration_are_written_when_asked_for(experiment, copied):
+    cross_validate(experiment, copied, report=True)
+    content = json.loads((copied / "report.json").read_text())
+    assert {"held_out", "test"} <= set(content["sets"]) and (copied / "report.html").is_file()
+    assert json.loads((copied / "calibration.json").read_text())["temperature"] > 0
+
+
 @pytest.mark.parametrize(
     ("settings", "recipe", "message"),
     [

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from small_runs import table
 
-from scripts.datalists import read_datalist
+from scripts.datalists import CLASSES, read_datalist
 from scripts.errors import user_error_behind
-from scripts.evaluation import read_predictions
+from scripts.evaluation import Calibration, read_predictions
 
 SHAPE = {"spatial_shape": [24, 24, 16], "num_workers": 0}  # as the fixture trained with
 
@@ -31,6 +31,22 @@ def test_inference_by_the_ensemble_answers_as_the_cross_validation_did(
     np.testing.assert_allclose(list(answers.values()), list(expected.values()), atol=1e-5)
     content = json.loads((tmp_path / "predictions.json").read_text())
     assert content["checkpoint"] == checkpoints and len(set(content["checkpoint_sha256"])) == 2
+
+
+def test_the_ensemble_s_calibration_is_used_where_it_is_named(
+    checkpoints, phantoms, cross_validation, run_config, tmp_path
+):
+    stored = Calibration(
+        list(CLASSES), 2.0, False, [0.4, 0.3, 0.3], 0.95, {name: {"value": 0.5} for name in CLASSES}, {}
+    )
+    stored.write(tmp_path / "calibration.json")
+    run_config(
+        "inference", ["inference.yaml", "ensemble.yaml"], ckpt_paths=checkpoints, output_dir=str(tmp_path),
+        calibration_file=str(tmp_path / "calibration.json"),
+        scans=[item["image"] for item in read_datalist(phantoms / "datalist.json")["test"]], **SHAPE,
+    )  # fmt: skip
+    answers, raw = table(tmp_path / "predictions.csv"), table(cross_validation / "test.csv")
+    np.testing.assert_allclose(list(answers.values()), stored.apply(np.array(list(raw.values()))), atol=1e-5)
 
 
 def test_the_ensemble_is_evaluated_on_the_second_datalist(checkpoints, phantoms, run_config, tmp_path):
