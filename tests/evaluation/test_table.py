@@ -70,7 +70,7 @@ def test_other_files_are_refused(tmp_path, text, message):
 
 def test_validation_that_is_test_is_refused(tmp_path):
     tables = [read_table(written(tmp_path / name), NAMES) for name in ("validation", "test")]
-    with pytest.raises(UserError, match="patient .* is in .*validation.* and in .*test"):
+    with pytest.raises(UserError, match=r"patient .* is in .*validation.* and in .*test"):
         check_apart(tables)
     check_apart([tables[0].rows(np.arange(4)), tables[1].rows(np.arange(4, len(ITEMS)))])
 

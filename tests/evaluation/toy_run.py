@@ -102,8 +102,9 @@ def write_history(path, fold, epochs=12):
     random = np.random.default_rng(fold)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["epoch", "loss", "detection_loss", "type_loss", "combined_loss"]
-                        + ["validation_accuracy", "validation_log_likelihood", "learning_rate"])  # fmt: skip
+        terms = ["detection_loss", "type_loss", "combined_loss"]
+        rest = ["validation_accuracy", "validation_log_likelihood", "learning_rate"]
+        writer.writerow(["epoch", "loss", *terms, *rest])
         for epoch in range(1, epochs + 1):
             terms = np.exp(-epoch / np.array([4, 6, 5])) + 0.05 * random.random(3)
             accuracy = 1 - 0.6 * np.exp(-epoch / 5) if epoch % 2 else ""
