@@ -64,8 +64,9 @@ def fit_temperature(
         return float(-(weights * chosen).sum() / weights.sum())
 
     low, high = np.log(RANGE)
-    best = minimize_scalar(cross_entropy, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x
-    return float(np.exp(best)), bool(min(best - low, high - best) < 0.01)
+    best = minimize_scalar(cross_entropy, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+    at_end = min(best.x - low, high - best.x) < 0.01 or best.fun < 1e-6
+    return float(np.exp(best.x)), bool(at_end)
 
 
 def with_prior(probabilities: np.ndarray, trained: Sequence[float], stated: Sequence[float]) -> np.ndarray:

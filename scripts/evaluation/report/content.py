@@ -80,7 +80,7 @@ def fold_figures(run: RunFolder, class_names: Sequence[str]) -> dict[str, Any]:
 
 
 def averaging_gains(run: RunFolder, seed: int = 0) -> list[dict[str, Any]]:
-    """Say what averaging over folds, and over flips, gains in three-class accuracy, paired, on the test list."""
+    """Say what averaging over folds, and over flips, gains in three-class accuracy (paired, test list)."""
     answers: dict[str, list[PredictionTable]] = {
         "one fold's network (mean of the folds)": [fold.test for fold in run.folds if fold.test is not None]
     }

@@ -37,8 +37,8 @@ def write_report(
 ) -> Path:
     """Write ``report.json`` and ``report.html`` of a cross-validation or an evaluation.
 
-    A cross-validation also gains ``calibration.json``, of the ensemble, and one beside each fold's checkpoint,
-    fitted on the scans that select. What the folder does not hold is left out of the report.
+    A cross-validation also gains ``calibration.json``, of the ensemble, and one beside each fold's
+    checkpoint, fitted on the scans that select. What the folder does not hold is left out of the report.
 
     Args:
         output_dir: the run's folder.
@@ -121,7 +121,8 @@ def _limits(content: Mapping[str, Any]) -> list[str]:
     """Say what the figures do not show."""
     first = next(iter(content["sets"].values()))
     counts = [sum(row) for row in first["metrics"]["confusion_matrix"]["counts"]]
-    shares = " / ".join(f"{share:.0%}" for share in content["training_prior"])
+    names = content["class_names"]
+    shares = ", ".join(f"{share:.0%} {n}" for share, n in zip(content["training_prior"], names, strict=True))
     limits = ["Research use only; not a medical device."]
     if "phantom" in first["sources"]:
         limits.append("These scans are computed phantoms: no figure here has any clinical meaning.")
@@ -131,7 +132,7 @@ def _limits(content: Mapping[str, Any]) -> list[str]:
         if count < FEW
     ]
     limits.append(
-        f"The network was trained on batches with class shares of {shares} ({', '.join(content['class_names'])}); "
+        f"The network was trained on batches of {shares}; "
         f"its probabilities assume them until they are corrected to a stated prior."
     )
     if not any(name.startswith("external_") for name in content["sets"]):
