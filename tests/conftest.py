@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from monai.bundle import ConfigWorkflow
 
+from scripts import bundle_root
 from scripts.phantoms import write_data_set
 
 os.environ["MONAI_FAIL_ON_DUPLICATE_CONFIG"] = "1"
@@ -47,3 +49,32 @@ def grow(tmp_path):
         return root
 
     return write
+
+
+@pytest.fixture(scope="session")
+def small():
+    """The settings of a training that takes seconds."""
+    return {"spatial_shape": [24, 24, 16], "max_epochs": 2, "batches_per_epoch": 1, "num_workers": 0}
+
+
+@pytest.fixture(scope="session")
+def run_config():
+    """Run a config of configs/ as ``monai.bundle run`` does, on a small grid unless told otherwise."""
+
+    def run(run_id, names, **override):
+        files = [f"{bundle_root()}/configs/{name}" for name in names]
+        built = ConfigWorkflow(files, run_id=run_id, workflow_type="train", logging_file=False, **override)
+        built.initialize()
+        built.run()
+        return built
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cross_validation(phantoms, tmp_path_factory, run_config, small):
+    """The folder of a finished cross-validation of the sixteen phantoms' two folds, with flips."""
+    folder = tmp_path_factory.mktemp("cross_validation")
+    places = {"dataset_dir": str(phantoms), "output_dir": str(folder)}
+    run_config("cross_validation", ["cross_validate.yaml"], flips=True, report=False, **places, **small)
+    return folder

@@ -2,6 +2,8 @@
 
 from .audit import Audit, audit_datalist, heed_audit
 from .building import CLASSES, Marks, build_datalist
+from .external import external_items
+from .folds import cross_validation_folds
 from .layouts import LAYOUTS, Request
 from .reading import fold_items, read_datalist
 from .splits import SplitPlan
@@ -16,6 +18,8 @@ __all__ = [
     "SplitPlan",
     "audit_datalist",
     "build_datalist",
+    "cross_validation_folds",
+    "external_items",
     "fold_items",
     "heed_audit",
     "read_datalist",

@@ -9,10 +9,13 @@ from typing import Any
 from scripts.errors import UserError
 from scripts.scans import join_zip_path, split_zip_path
 
-__all__ = ["fold_items", "read_datalist"]
+from .splitting import part_by_patient
+
+__all__ = ["checked_items", "fold_items", "load_datalist", "read_datalist"]
 
 LISTS = ("training", "validation", "test")
 FILE_KEYS = ("image", "lobes", "lesions")
+SELECTION_SHARE = 0.1  # of the training patients, where the datalist has no validation list
 
 
 def read_datalist(path: str | Path, refuse_overlap: bool = True) -> dict[str, list[dict[str, Any]]]:
@@ -34,8 +37,24 @@ def read_datalist(path: str | Path, refuse_overlap: bool = True) -> dict[str, li
             are on both sides of a split.
     """
     path = Path(path)
+    content = load_datalist(path)
+    lists = {name: checked_items(content.get(name, []), name, path) for name in LISTS}
+    if refuse_overlap:
+        _check_patients(lists, path)
+    return lists
+
+
+def load_datalist(path: Path) -> dict[str, Any]:
+    """Return what is in a datalist, unchecked.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        UserError: the file is missing or not JSON.
+    """
     try:
-        content = json.loads(path.read_text())
+        return json.loads(path.read_text())
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; --dataset_dir is the folder that holds datalist.json "
@@ -43,10 +62,6 @@ def read_datalist(path: str | Path, refuse_overlap: bool = True) -> dict[str, li
         ) from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: not JSON ({error})") from None
-    lists = {name: [_checked(item, name, path) for item in content.get(name, [])] for name in LISTS}
-    if refuse_overlap:
-        _check_patients(lists, path)
-    return lists
 
 
 def fold_items(
@@ -55,7 +70,8 @@ def fold_items(
     """Return who is trained on, selected on and reported on.
 
     With a fold k: train on the training folds other than k, select on ``validation``, report on
-    fold k. Without: train on all of ``training``, select on ``validation``, report on ``test``.
+    fold k. Without: train on all of ``training``, select on ``validation``, report on ``test``. A datalist
+    without ``validation`` gives up a tenth of the patients who would be trained on, always the same ones.
 
     Args:
         path: a ``datalist.json``.
@@ -64,24 +80,38 @@ def fold_items(
             ``patient_overlap`` among them, patients on both sides of a split are not refused.
 
     Returns:
-        ``{"train": [...], "select": [...], "report": [...]}``.
+        ``{"train": [...], "select": [...], "report": [...], "test": [...]}``.
 
     Raises:
-        UserError: as :func:`read_datalist`; or a list is empty, or the fold is not in the file.
+        UserError: as :func:`read_datalist`; or the fold is not in the file, or there are too few patients
+            to select on.
     """
     lists = read_datalist(path, refuse_overlap="patient_overlap" not in audit_override)
-    if fold is None:
-        parts = {"train": lists["training"], "select": lists["validation"], "report": lists["test"]}
-    else:
-        folds = sorted({item["fold"] for item in lists["training"] if "fold" in item})
+    train, report = lists["training"], lists["test"]
+    if fold is not None:
+        folds = sorted({item["fold"] for item in train if "fold" in item})
         if fold not in folds:
             raise UserError(f"{path}: fold {fold!r} is not in the training list, which has folds {folds}")
-        parts = {
-            "train": [item for item in lists["training"] if item.get("fold") != fold],
-            "select": lists["validation"],
-            "report": [item for item in lists["training"] if item.get("fold") == fold],
-        }
-    return parts
+        report = [item for item in train if item.get("fold") == fold]
+        train = [item for item in train if item.get("fold") != fold]
+    select = lists["validation"]
+    if not select:
+        train, select = part_by_patient(train, SELECTION_SHARE, seed=0)
+    return {"train": train, "select": select, "report": report, "test": lists["test"]}
+
+
+def checked_items(items: list[dict[str, Any]], list_name: str, path: Path) -> list[dict[str, Any]]:
+    """Return items with absolute paths, and the path as it was written under ``name``.
+
+    Args:
+        items: as the file has them.
+        list_name: of the list they are in.
+        path: of the file.
+
+    Raises:
+        UserError: a field is missing or wrong.
+    """
+    return [_checked(item, list_name, path) for item in items]
 
 
 def _checked(item: dict[str, Any], list_name: str, path: Path) -> dict[str, Any]:

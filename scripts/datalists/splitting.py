@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from scripts.errors import UserError
 
-__all__ = ["split_by_patient"]
+__all__ = ["part_by_patient", "split_by_patient"]
 
 
 def split_by_patient(
@@ -34,8 +34,8 @@ def split_by_patient(
     """
     if not 0 <= validation + test < 1:
         raise UserError(f"validation={validation} and test={test} leave no scans to train on")
-    rest, test_items = _part(list(items), test, seed)
-    training, validation_items = _part(rest, validation / (1 - test), seed)
+    rest, test_items = part_by_patient(list(items), test, seed)
+    training, validation_items = part_by_patient(rest, validation / (1 - test), seed)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     labels, patients = _labels_and_patients(training)
     _check_spread(labels, patients, folds)
@@ -46,7 +46,17 @@ def split_by_patient(
     return {"training": numbered, "validation": validation_items, "test": test_items}
 
 
-def _part(items: list[dict[str, Any]], share: float, seed: int) -> tuple[list, list]:
+def part_by_patient(items: list[dict[str, Any]], share: float, seed: int) -> tuple[list, list]:
+    """Return the items that stay and those taken: a share of the patients, classes in proportion.
+
+    Args:
+        items: datalist items, each with ``label`` and ``patient``.
+        share: to take, 0 to 1.
+        seed: of the shuffling.
+
+    Raises:
+        UserError: a class has too few patients to be on both sides in that proportion.
+    """
     if share <= 0:
         return items, []
     labels, patients = _labels_and_patients(items)

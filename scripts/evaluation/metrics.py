@@ -1,14 +1,19 @@
-"""Figures of merit, all computed from one table of probabilities and labels."""
+"""Figures of merit, all computed from one table of probabilities and labels; docs/metrics.md defines them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, roc_auc_score
 
-from scripts.evaluation.intervals import patient_bootstrap
+from .intervals import estimate, patient_weights, ratio
+from .ranking import ranking_areas
 
-__all__ = ["classification_metrics"]
+__all__ = ["classification_metrics", "weighted_figures"]
+
+BLOCK = 50  # resamples at a time: their sorted weights stay in the processor's cache
+THREE_CLASS = ("three_class_accuracy", "balanced_accuracy", "macro_f1")
+ONE_VS_REST = ("accuracy", "recall", "specificity", "precision", "f1", "auc", "average_precision")
+NONE, ALL = "no scan is of this class", "all scans are of this class"
 
 
 def classification_metrics(
@@ -33,82 +38,108 @@ def classification_metrics(
     Returns:
         A dictionary ready for JSON. ``three_class_accuracy`` is the share of scans whose predicted class
         is right, ``balanced_accuracy`` the mean recall, ``macro_f1`` the mean F1 of the classes; each class
-        has one-vs-rest ``accuracy``, ``recall``, ``specificity``, ``precision``, ``f1`` and ``auc`` (area
-        under the ROC curve). ``majority_class_accuracy`` is what always naming the commonest class scores.
+        has one-vs-rest ``accuracy``, ``recall``, ``specificity``, ``precision``, ``f1``, ``auc`` (area
+        under the ROC curve) and ``average_precision``. ``intervals_95_percent`` has the same names, each
+        ``[low, high]`` or None where too few resamples define the figure. ``majority_class_accuracy`` is
+        what always naming the commonest class of these scans scores.
 
     Raises:
         ValueError: shapes disagree, labels are not class indices, or rows do not sum to one.
     """
     probabilities, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
     _check(probabilities, labels, patients, class_names)
-    undefined: dict[str, str] = {}
-    predicted = probabilities.argmax(axis=1)
-    matrix = confusion_matrix(labels, predicted, labels=range(len(class_names)))
-    per_class = {
-        name: _one_vs_rest(matrix, index, probabilities[:, index], labels, name, undefined)
-        for index, name in enumerate(class_names)
-    }
-    right = (predicted == labels).astype(np.float64)
+    figures = weighted_figures(probabilities, labels, patient_weights(patients, seed=seed))
+    count = len(class_names)
+    matrix = np.zeros((count, count), dtype=int)
+    np.add.at(matrix, (labels, probabilities.argmax(axis=1)), 1)
     return {
         "scans": len(labels),
         "patients": len(set(patients)),
-        "three_class_accuracy": float(right.mean()),
-        "three_class_accuracy_95_percent_interval": patient_bootstrap(
-            lambda rows: right[rows].mean(), patients, seed=seed
-        ),
-        "balanced_accuracy": _mean([figures["recall"] for figures in per_class.values()]),
-        "macro_f1": _mean([figures["f1"] for figures in per_class.values()]),
         "majority_class_accuracy": float(np.bincount(labels).max() / len(labels)),
-        "one_vs_rest": per_class,
+        **_named(figures, class_names, "value"),
+        "intervals_95_percent": _named(figures, class_names, "interval_95_percent"),
         "confusion_matrix": {"rows": "label", "columns": "prediction", "counts": matrix.tolist()},
-        "undefined": undefined,
+        "undefined": _reasons(matrix, class_names),
     }
 
 
-def _one_vs_rest(
-    matrix: np.ndarray,
-    index: int,
-    score: np.ndarray,
-    labels: np.ndarray,
-    name: str,
-    undefined: dict[str, str],
-) -> dict[str, float | None]:
-    true_positive = matrix[index, index]
-    false_negative = matrix[index].sum() - true_positive
-    false_positive = matrix[:, index].sum() - true_positive
-    true_negative = matrix.sum() - true_positive - false_negative - false_positive
+def weighted_figures(
+    probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Compute every figure for many weightings of the same scans at once.
+
+    Two networks' figures on the same weights are paired: the bootstrap distribution of their difference is
+    the difference of the two results.
+
+    Args:
+        probabilities: ``(N, C)``.
+        labels: ``(N,)`` integers below C.
+        weights: ``(B, N)``, how often each scan counts, as :func:`patient_weights` gives them.
+
+    Returns:
+        The three-class figures, each ``(B,)``, and the one-vs-rest figures, each ``(B, C)``; NaN where
+        undefined.
+    """
+    blocks = [
+        _figures(probabilities, labels, weights[start : start + BLOCK])
+        for start in range(0, len(weights), BLOCK)
+    ]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _figures(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    count = probabilities.shape[1]
+    cell = np.eye(count**2, dtype=weights.dtype)[labels * count + probabilities.argmax(axis=1)]
+    matrix = (weights @ cell).astype(np.float64).reshape(-1, count, count)
+    whole = matrix.sum(axis=(1, 2))[:, None]
+    true_positive = np.diagonal(matrix, axis1=1, axis2=2)
+    labelled, named = matrix.sum(axis=2), matrix.sum(axis=1)
+    true_negative = whole - labelled - named + true_positive
     figures = {
-        "accuracy": _ratio(true_positive + true_negative, matrix.sum()),
-        "recall": _ratio(true_positive, true_positive + false_negative),
-        "specificity": _ratio(true_negative, true_negative + false_positive),
-        "precision": _ratio(true_positive, true_positive + false_positive),
-        "f1": _ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
-        "auc": None,
+        "accuracy": (true_positive + true_negative) / whole,
+        "recall": ratio(true_positive, labelled),
+        "specificity": ratio(true_negative, whole - labelled),
+        "precision": ratio(true_positive, named),
+        "f1": ratio(2 * true_positive, labelled + named),
     }
-    positive = labels == index
-    if positive.any() and not positive.all():
-        figures["auc"] = float(roc_auc_score(positive, score))
-    else:
-        undefined[f"{name}: auc"] = (
-            "all scans are of this class" if positive.all() else "no scan is of this class"
-        )
-    absent = {"recall": "no scan is of this class", "specificity": "all scans are of this class"}
-    absent |= {
-        "precision": "no scan was predicted as this class",
-        "f1": "no scan is or was predicted as this class",
+    areas = [ranking_areas(probabilities[:, index], labels == index, weights) for index in range(count)]
+    return {
+        "three_class_accuracy": true_positive.sum(axis=1) / whole[:, 0],
+        "balanced_accuracy": figures["recall"].mean(axis=1),  # NaN where a class is absent
+        "macro_f1": figures["f1"].mean(axis=1),
+        **figures,
+        "auc": np.stack([area for area, _ in areas], axis=1),
+        "average_precision": np.stack([precision for _, precision in areas], axis=1),
     }
-    undefined |= {f"{name}: {key}": why for key, why in absent.items() if figures[key] is None}
-    return figures
 
 
-def _ratio(part: float, whole: float) -> float | None:
-    return float(part / whole) if whole else None
+def _named(figures: Mapping[str, np.ndarray], class_names: Sequence[str], part: str) -> dict[str, Any]:
+    """Return the values, or the intervals, of all figures under the names of the report."""
+    per_class = {
+        label: {name: estimate(figures[name][:, index])[part] for name in ONE_VS_REST}
+        for index, label in enumerate(class_names)
+    }
+    return {**{name: estimate(figures[name])[part] for name in THREE_CLASS}, "one_vs_rest": per_class}
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean, or None where a class has no value: a mean over fewer classes is another figure."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
+def _reasons(matrix: np.ndarray, class_names: Sequence[str]) -> dict[str, str]:
+    """Say of each figure that is None why it is."""
+    reasons = {}
+    for index, name in enumerate(class_names):
+        labelled, named, whole = matrix[index].sum(), matrix[:, index].sum(), matrix.sum()
+        if not labelled:
+            reasons |= {f"{name}: {figure}": NONE for figure in ("recall", "auc", "average_precision")}
+        if labelled == whole:
+            reasons |= {f"{name}: {figure}": ALL for figure in ("specificity", "auc")}
+        if not named:
+            reasons[f"{name}: precision"] = "no scan was predicted as this class"
+        if not labelled and not named:
+            reasons[f"{name}: f1"] = "no scan is or was predicted as this class"
+    if any(key.endswith(": recall") for key in reasons):
+        reasons["balanced_accuracy"] = "a class has no recall"
+    if any(key.endswith(": f1") for key in reasons):
+        reasons["macro_f1"] = "a class has no F1"
+    return reasons
 
 
 def _check(

@@ -3,29 +3,23 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
 from scripts.networks import weights_hash
 
-__all__ = ["PredictionWriter", "class_columns", "fail_if_refused", "read_predictions"]
+from .stored_calibration import StoredCalibration
+from .table_file import class_columns, read_predictions
+
+__all__ = ["PredictionWriter", "fail_if_refused"]
 
 INTENDED_USE = "research use only; not a medical device"
-
-
-def class_columns(class_names: Sequence[str]) -> list[str]:
-    """Return the names of the probability columns.
-
-    Example:
-        >>> class_columns(["non-pneumonia", "COVID-19"])
-        ['prob_non_pneumonia', 'prob_covid_19']
-    """
-    return ["prob_" + name.lower().replace("-", "_").replace(" ", "_") for name in class_names]
 
 
 class PredictionWriter:
@@ -40,20 +34,22 @@ class PredictionWriter:
     Args:
         output_dir: where the two files go.
         class_names: the classes, by index, as ``{"0": name, ...}`` or a sequence.
-        ckpt_path: named by its SHA-256 in the JSON file.
+        ckpt_path: named by its SHA-256 in the JSON file; several of an ensemble.
         version: of the bundle.
         settings: anything JSON can hold that says how the grid was made.
         abstain_below: abstain when the highest probability is under this, 0 to 1.
+        calibration: of the checkpoint, read when the engine starts; None writes what the network said.
     """
 
     def __init__(
         self,
         output_dir: str | Path,
         class_names: Mapping[str, str] | Sequence[str],
-        ckpt_path: str | Path,
+        ckpt_path: str | Path | Sequence[str | Path],
         version: str,
         settings: Mapping[str, Any],
         abstain_below: float = 0.0,
+        calibration: StoredCalibration | None = None,
     ) -> None:
         self.folder = Path(output_dir)
         self.class_names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
@@ -61,10 +57,11 @@ class PredictionWriter:
         self.header: dict[str, Any] = {
             "intended_use": INTENDED_USE,
             "version": version,
-            "checkpoint": str(ckpt_path),
+            "checkpoint": _each(str, ckpt_path),
             "settings": dict(settings),
         }
         self.abstain_below = abstain_below
+        self.calibration = calibration
         self.rows: list[dict[str, Any]] = []
         self.intensities: Counter[str] = Counter()
 
@@ -77,11 +74,14 @@ class PredictionWriter:
     def columns(self) -> list[str]:
         """The columns of the table, in order."""
         known = ["image", "patient", "label", *class_columns(self.class_names)]
-        return [*known, "prediction", "abstain", "reason", "flags", "heat_map"]
+        return [*known, "prediction", "above_threshold", "abstain", "reason", "flags", "heat_map"]
 
     def start(self) -> None:
         self.rows = []
         self.intensities.clear()
+        if self.calibration is not None:
+            self.calibration.load()
+            self.header["settings"] |= self.calibration.settings()
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "predictions.csv").open("w", newline="") as file:
             csv.DictWriter(file, self.columns).writeheader()
@@ -97,7 +97,7 @@ class PredictionWriter:
         self.rows += rows
 
     def finish(self) -> None:
-        checkpoint_hash = weights_hash(self.ckpt_path)
+        checkpoint_hash = _each(weights_hash, self.ckpt_path)
         settings = {**self.header["settings"], "intensity": dict(self.intensities)}
         content = {**self.header, "settings": settings, "checkpoint_sha256": checkpoint_hash}
         content["predictions"] = self.rows
@@ -105,11 +105,12 @@ class PredictionWriter:
 
     def row(self, item: Mapping[str, Any], probabilities: torch.Tensor) -> dict[str, Any]:
         """Return a scan's row; a refused scan, or one without a finite answer, has no probabilities."""
-        values = [round(float(value), 7) for value in probabilities]
         reason = ": ".join(filter(None, (item["refusal"]["code"], item["refusal"]["message"])))
         if not reason and not torch.isfinite(probabilities).all():
             reason = "non_finite_output: the network gave no finite probability; check the checkpoint"
         refused = bool(reason)
+        answer, above = self._calibrated(probabilities)
+        values = [round(value, 7) for value in answer.tolist()]
         if not refused and max(values) < self.abstain_below:
             reason = f"uncertain: the highest probability {max(values):.3f} is under {self.abstain_below}"
         return {
@@ -119,18 +120,21 @@ class PredictionWriter:
             **dict(
                 zip(class_columns(self.class_names), [""] * len(values) if refused else values, strict=True)
             ),
-            "prediction": "" if refused else self.class_names[int(probabilities.argmax())],
+            "prediction": "" if refused else self.class_names[int(answer.argmax())],
+            "above_threshold": "" if refused else "; ".join(above),
             "abstain": bool(reason),
             "reason": reason,
             "flags": item["image"].meta["flags"],
             "heat_map": item.get("heat_map", ""),
         }
 
+    def _calibrated(self, probabilities: torch.Tensor) -> tuple[np.ndarray, list[str]]:
+        answer = probabilities.as_subclass(torch.Tensor).double().cpu().numpy()
+        return (answer, []) if self.calibration is None else self.calibration(answer)
 
-def read_predictions(path: str | Path) -> list[dict[str, str]]:
-    """Read the rows of a predictions.csv, every value as text."""
-    with Path(path).open(newline="") as file:
-        return list(csv.DictReader(file))
+
+def _each(function: Callable[[Any], str], value: Any) -> str | list[str]:
+    return [function(one) for one in value] if isinstance(value, (list, tuple)) else function(value)
 
 
 def fail_if_refused(

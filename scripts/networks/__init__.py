@@ -1,6 +1,7 @@
 """The nine networks of both papers, and the parts they are made of."""
 
 from .dual_attention import BasicBlock, DepthAttention, VideoResNet
+from .ensemble import Ensemble, mean_log_probability
 from .kinetics import convert_r3d_18, load_kinetics_weights
 from .observation import attention_maps, depth_gates
 from .placement import place_network
@@ -29,6 +30,7 @@ __all__ = [
     "BasicBlock",
     "BranchPair",
     "DepthAttention",
+    "Ensemble",
     "LearnableSpatialAttention",
     "MultiTaskLogits",
     "MultiTaskNetwork",
@@ -47,6 +49,7 @@ __all__ = [
     "depth_gates",
     "load_kinetics_weights",
     "load_weights",
+    "mean_log_probability",
     "pa_66_m",
     "place_network",
     "read_state_dict",

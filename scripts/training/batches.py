@@ -1,6 +1,8 @@
 """Which scans meet in a batch."""
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from torch.utils.data import Sampler
 
 from scripts.errors import UserError
 
-__all__ = ["ClassBalancedBatches", "ShuffledBatches"]
+__all__ = ["ClassBalancedBatches", "ShuffledBatches", "class_shares"]
 
 
 class _EpochBatches(Sampler[list[int]]):
@@ -129,3 +131,23 @@ class ShuffledBatches(_EpochBatches):
         for step in range(self.batches_per_epoch):
             start = (step * self.world_size + self.rank) * self.batch_size
             yield order[start : start + self.batch_size].tolist()
+
+
+def class_shares(sampler: partial[_EpochBatches], classes: int = 3) -> list[float]:
+    """Return the share of each class in the batches: the prior that a network learns from them.
+
+    Args:
+        sampler: one of this file's, with its arguments but not yet called: evaluation needs no batches, and
+            a datalist without training scans could not fill any.
+        classes: number of classes.
+
+    Example:
+        >>> class_shares(partial(ClassBalancedBatches, data=[], counts=(4, 3, 3)))
+        [0.4, 0.3, 0.3]
+    """
+    bound = inspect.signature(sampler.func).bind(*sampler.args, **sampler.keywords)
+    bound.apply_defaults()
+    labels = [item["label"] for item in bound.arguments["data"]]
+    # A class without scans counts as one: no share is zero, so that priors can be divided.
+    counts = bound.arguments.get("counts") or [max(labels.count(label), 1) for label in range(classes)]
+    return (np.asarray(counts, dtype=float) / np.sum(counts)).tolist()

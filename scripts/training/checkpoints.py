@@ -1,15 +1,17 @@
 """The best model, the last state, and how a run goes on from it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from ignite.engine import Events
 from monai.engines import Workflow
+from monai.utils import ensure_tuple
 
 from scripts.errors import UserError
-from scripts.networks import load_weights
+from scripts.networks import Ensemble, load_weights
 
 __all__ = ["BestAndLast", "LoadWeights"]
 
@@ -96,19 +98,28 @@ class BestAndLast:
 
 
 class LoadWeights:
-    """Read a checkpoint into the network when the engine starts.
+    """Read a checkpoint into the network, or one into each member of an ensemble, when the engine starts.
 
     Args:
-        path: a state dict.
+        path: a state dict; several for an ensemble.
         network: receives it.
+
+    Raises:
+        UserError: there are not as many checkpoints as members.
     """
 
-    def __init__(self, path: str | Path, network: torch.nn.Module) -> None:
-        self.path = path
-        self.network = network
+    def __init__(self, path: str | Path | Sequence[str | Path], network: torch.nn.Module) -> None:
+        self.paths = ensure_tuple(path)
+        self.networks = tuple(network.members) if isinstance(network, Ensemble) else (network,)
+        if len(self.paths) != len(self.networks):
+            raise UserError(f"{len(self.paths)} checkpoints are named for {len(self.networks)} networks")
 
     def attach(self, engine: Workflow) -> None:
-        engine.add_event_handler(Events.STARTED, lambda: load_weights(self.network, self.path))
+        engine.add_event_handler(Events.STARTED, self.load)
+
+    def load(self) -> None:
+        for network, path in zip(self.networks, self.paths, strict=True):
+            load_weights(network, path)
 
 
 def _replace(content: dict[str, Any], path: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from monai.bundle import ConfigParser
 from monai.utils import ensure_tuple
 
-__all__ = ["record_run"]
+__all__ = ["describe_environment", "record_run"]
 
 
 def record_run(
@@ -27,7 +27,8 @@ def record_run(
     """Write the command, its resolved config, and the environment into the run's folder.
 
     The config is written only for a run started by ``python -m monai.bundle run``: a host program that
-    builds the workflow itself knows what it gave. A resumed run keeps the earlier records beside its own.
+    builds the workflow itself (cross-validation is one) knows what it gave. A resumed run keeps the
+    earlier records beside its own.
 
     Args:
         output_dir: the run's folder; gains ``config.yaml`` and ``environment.json``.
@@ -41,13 +42,25 @@ def record_run(
     config = _resolved_config(sys.argv)
     if config is not None:
         ConfigParser.export_config_file(config, str(_unused(folder / "config.yaml")), fmt="yaml")
-    environment = {
+    record = {
         "command": shlex.join(["python", "-m", "monai.bundle", *sys.argv[1:]])
         if config is not None
         else None,
         "seed": seed,
         "datalist_sha256": hashlib.sha256(Path(datalist).read_bytes()).hexdigest(),
         "audit": audit,
+        **describe_environment(device),
+    }
+    _unused(folder / "environment.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def describe_environment(device: torch.device) -> dict[str, Any]:
+    """Return what a run's figures and speed may depend on: device, interpreter, platform, packages.
+
+    Args:
+        device: that the network runs on.
+    """
+    return {
         "device": torch.cuda.get_device_name(device)
         if device.type == "cuda"
         else f"CPU, {torch.get_num_threads()} threads",
@@ -56,7 +69,6 @@ def record_run(
         "cuda": torch.version.cuda,
         "packages": dict(sorted((found.metadata["Name"], found.version) for found in distributions())),
     }
-    _unused(folder / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
 
 
 def _resolved_config(arguments: list[str]) -> dict[str, Any] | None:
@@ -74,7 +86,8 @@ def _resolved_config(arguments: list[str]) -> dict[str, Any] | None:
     parser.read_config(files)
     parser.read_meta(seen.pop("meta_file", None) or Path(files[0]).parent / "metadata.json")
     parser.update(pairs={name: value for name, value in seen.items() if value is not None})
-    return parser.get()
+    config = parser.get()
+    return config if "training" in config else None  # cross-validation's own config is not its folds'
 
 
 def _unused(path: Path) -> Path:

@@ -31,6 +31,9 @@ class ScanDataset(Dataset, Randomizable):
     a setting or a line of code that changes makes a new entry and never finds the old one. Entries appear
     by an atomic rename, so that runs may share the folder; one that cannot be read is made again.
 
+    A field that only some items have (their fold, say, or a severity) serves the transforms and is then left
+    out, since items with different fields make no batch; ``data`` keeps it.
+
     Args:
         data: items; each is a dict that holds the path of its scan.
         transform: e.g. :func:`preprocessing`, followed by augmentation.
@@ -53,6 +56,8 @@ class ScanDataset(Dataset, Randomizable):
             lambda t: isinstance(t, RandomizableTrait) or not isinstance(t, Transform)
         )
         self.fixed = len(self.transform) if first_random is None else first_random
+        fields = [set(item) for item in data]
+        self.uneven = set().union(*fields) - set.intersection(*fields) if fields else set()
 
     def set_random_state(self, seed: int | None = None, state: Any = None) -> "ScanDataset":
         """Seed the random transforms."""
@@ -71,7 +76,8 @@ class ScanDataset(Dataset, Randomizable):
             item = self._blank(item)
         if self.keep_refused:
             item["refusal"] = dict(refusal)
-        return self.transform(item, start=self.fixed)
+        item = self.transform(item, start=self.fixed)
+        return {key: value for key, value in item.items() if key not in self.uneven}
 
     def fixed_part(self, index: int) -> dict[str, Any]:
         """Return an item after the deterministic transforms, from the cache where it is there."""

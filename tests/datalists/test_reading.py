@@ -38,13 +38,14 @@ def test_a_fold_is_reported_on_and_neither_learnt_nor_selected_on(datalist):
         "train": ["t0", "t2", "t3", "t5", "t6", "t8"],
         "select": ["v"],
         "report": ["t1", "t4", "t7"],
+        "test": ["x"],
     }
 
 
 def test_without_a_fold_the_test_list_is_reported(datalist):
     path = datalist(training=[item("a", fold=0), item("b", fold=1)], validation=[item("v")], test=[item("x")])
     names = {part: [i["patient"] for i in items] for part, items in fold_items(path).items()}
-    assert names == {"train": ["a", "b"], "select": ["v"], "report": ["x"]}
+    assert names == {"train": ["a", "b"], "select": ["v"], "report": ["x"], "test": ["x"]}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from scripts.evaluation import patient_bootstrap
+from scripts.evaluation import estimate, patient_bootstrap, patient_weights, percentile_interval
 
 
 def width(patients, values):
@@ -28,3 +29,19 @@ def test_same_seed_gives_the_same_interval():
     values = np.arange(10.0)
     mean = lambda rows: values[rows].mean()  # noqa: E731
     assert patient_bootstrap(mean, range(10), seed=3) == patient_bootstrap(mean, range(10), seed=3)
+
+
+def test_weights_give_the_intervals_that_the_loop_over_resamples_gives():
+    random = np.random.default_rng(0)
+    values, patients = random.random(31), random.integers(12, size=31)
+    weights = patient_weights(patients, resamples=300, seed=4)
+    means = weights @ values / weights.sum(axis=1)
+    assert means[0] == pytest.approx(values.mean())
+    looped = patient_bootstrap(lambda rows: values[rows].mean(), patients, resamples=300, seed=4)
+    assert percentile_interval(means[1:]) == pytest.approx(looped, rel=1e-5)
+
+
+def test_a_figure_that_most_resamples_do_not_define_has_no_interval():
+    assert percentile_interval(np.array([0.5] * 90 + [np.nan] * 10)) is None
+    assert percentile_interval(np.array([0.5] * 99 + [np.nan])) == [0.5, 0.5]
+    assert estimate(np.array([np.nan, 0.5, 0.5])) == {"value": None, "interval_95_percent": None}

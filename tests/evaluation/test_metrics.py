@@ -38,6 +38,8 @@ def test_every_figure_equals_scikit_learn(seed):
         assert figures["precision"] == pytest.approx(sk.precision_score(truth, answer))
         assert figures["f1"] == pytest.approx(sk.f1_score(truth, answer))
         assert figures["auc"] == pytest.approx(sk.roc_auc_score(truth, probabilities[:, index]))
+        expected = sk.average_precision_score(truth, probabilities[:, index])
+        assert figures["average_precision"] == pytest.approx(expected)
 
 
 def test_hand_worked_case():
@@ -45,8 +47,9 @@ def test_hand_worked_case():
     found = classification_metrics(probabilities, np.array([0, 1, 2, 2]), list("abcd"), NAMES)
     assert found["three_class_accuracy"] == 0.75
     assert found["majority_class_accuracy"] == 0.5
-    assert found["one_vs_rest"]["COVID-19"] | {"auc": 1.0} == {
+    assert found["one_vs_rest"]["COVID-19"] | {"auc": 1.0, "average_precision": 1.0} == {
         "accuracy": 0.75, "recall": 0.5, "specificity": 1.0, "precision": 1.0, "f1": 2 / 3, "auc": 1.0,
+        "average_precision": 1.0,
     }  # fmt: skip
 
 

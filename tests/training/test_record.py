@@ -15,7 +15,7 @@ MONAI = str(Path("site-packages", "monai", "bundle", "__main__.py"))
 @pytest.fixture
 def run_folder(tmp_path, monkeypatch):
     """Record a run that a command line started, and return its folder."""
-    (tmp_path / "a.yaml").write_text("seed: 0\nmax_epochs: 300\noptimizer: {lr: 1.0e-4}\n")
+    (tmp_path / "a.yaml").write_text("seed: 0\nmax_epochs: 300\noptimizer: {lr: 1.0e-4}\ntraining: []\n")
     (tmp_path / "b.yaml").write_text("max_epochs: 5\n")
     (tmp_path / "metadata.json").write_text('{"version": "0.1.0"}')
     (tmp_path / "datalist.json").write_text("{}")
@@ -32,6 +32,7 @@ def test_the_resolved_config_has_overlays_and_overrides_applied(run_folder):
         "seed": 3,
         "max_epochs": 5,
         "optimizer": {"lr": 0.01},
+        "training": [],
         "_meta_": {"version": "0.1.0"},
     }
 
@@ -56,3 +57,12 @@ def test_a_host_program_s_own_arguments_are_not_taken_for_a_config(tmp_path, mon
     record_run(tmp_path / "run", tmp_path / "datalist.json", torch.device("cpu"), seed=0)
     assert not (tmp_path / "run" / "config.yaml").exists()
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["command"] is None
+
+
+def test_the_config_of_a_cross_validation_is_not_taken_for_that_of_its_folds(tmp_path, monkeypatch):
+    (tmp_path / "a.yaml").write_text("cross_validation: []\n")
+    (tmp_path / "metadata.json").write_text("{}")
+    (tmp_path / "datalist.json").write_text("{}")
+    monkeypatch.setattr(sys, "argv", [MONAI, "run", "--config_file", str(tmp_path / "a.yaml")])
+    record_run(tmp_path / "run", tmp_path / "datalist.json", torch.device("cpu"), seed=0)
+    assert not (tmp_path / "run" / "config.yaml").exists()

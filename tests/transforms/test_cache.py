@@ -196,3 +196,10 @@ def test_other_errors_are_not_taken_for_refusals(items, folder):
 
     with pytest.raises(RuntimeError, match="Broken"):
         ScanDataset(items, Compose([Broken("image")]), folder, keep_refused=True)[0]
+
+
+def test_items_with_different_fields_make_a_batch(items, folder):
+    uneven = ScanDataset([items[0] | {"fold": 2}, items[1] | {"severity": "mild"}], pipeline(), folder)
+    batch = next(iter(DataLoader(uneven, batch_size=2)))
+    assert batch["label"].tolist() == [0, 1] and not {"fold", "severity"} & set(batch)
+    assert uneven.data[0]["fold"] == 2

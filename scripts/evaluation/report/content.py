@@ -1,0 +1,174 @@
+"""All numbers of the report, as report.json holds them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..baselines import BASELINES, baseline_tables, compare
+from ..calibration import calibration_error, reliability, with_prior
+from ..folds import over_folds
+from ..intervals import estimate, patient_weights
+from ..metrics import classification_metrics, weighted_figures
+from ..scan_features import ScanFeatures
+from ..subgroups import subgroup_figures
+from ..table import PredictionTable, patient_level
+from ..thresholds import abstention, operating_point
+from .reported import Reported
+from .run_folder import RunFolder
+
+__all__ = ["averaging_gains", "data_summary", "fold_figures", "set_content"]
+
+Items = Sequence[Mapping[str, Any]]
+
+
+def set_content(
+    reported: Reported,
+    class_names: Sequence[str],
+    prior: Sequence[float],
+    lists: Mapping[str, Items],
+    features: Mapping[str, ScanFeatures],
+) -> dict[str, Any]:
+    """Compute all that the report says of one set of scans.
+
+    Args:
+        reported: the set.
+        class_names: one name a class.
+        prior: shares of the classes where the network would be used.
+        lists: of the datalist.
+        features: of the scans, by name.
+    """
+    table = reported.shown
+    items = {item["name"]: item for part in lists.values() for item in part}
+    content: dict[str, Any] = {
+        "title": reported.title,
+        "metrics": _metrics(table, class_names),
+        "refused_scans": len(reported.raw.refused),
+    }
+    merged, torn = patient_level(table)
+    if len(merged) < len(table):
+        content["patient_level"] = {
+            "rule": "mean of the probabilities of a patient's scans",
+            "left_out_for_different_labels": torn,
+            "metrics": _metrics(merged, class_names) if len(merged) else None,
+        }
+    sources = {str(items.get(image, {}).get("source") or "") for image in table.images}
+    content |= {
+        "sources": sorted(sources - {""}),
+        "calibration": _calibration(reported, prior),
+        "operating_points": _operating_points(reported, class_names, prior),
+        "abstention": abstention(table),
+        "baselines": _baselines(table, class_names, lists.get("training", []), features),
+        "subgroups": subgroup_figures(table, items, features),
+    }
+    return content
+
+
+def fold_figures(run: RunFolder, class_names: Sequence[str]) -> dict[str, Any]:
+    """Return the figures of each fold on its held-out scans and on the test list, and their spread."""
+    result: dict[str, Any] = {}
+    for name in ("held_out", "test"):
+        tables = {fold.number: getattr(fold, name) for fold in run.folds}
+        each = {number: _metrics(table, class_names) for number, table in tables.items() if table is not None}
+        if each:
+            result[name] = {
+                "each": {str(number): metrics for number, metrics in each.items()},
+                "over_folds": over_folds(list(each.values())),
+            }
+    return result
+
+
+def averaging_gains(run: RunFolder, seed: int = 0) -> list[dict[str, Any]]:
+    """Say what averaging over folds, and over flips, gains in three-class accuracy (paired, test list)."""
+    answers: dict[str, list[PredictionTable]] = {
+        "one fold's network (mean of the folds)": [fold.test for fold in run.folds if fold.test is not None]
+    }
+    answers["ensemble of the folds"] = [run.test] if run.test is not None else []
+    answers["ensemble, averaged over flips"] = [run.test_flipped] if run.test_flipped is not None else []
+    answers = {name: tables for name, tables in answers.items() if tables}
+    same = {tuple(table.images) for tables in answers.values() for table in tables}
+    if len(answers) < 2 or len(same) != 1:
+        return []
+    rows, before = [], None
+    for name, tables in answers.items():
+        weights = patient_weights(tables[0].patients, seed=seed)
+        accuracies = [
+            weighted_figures(table.probabilities, table.labels, weights)["three_class_accuracy"]
+            for table in tables
+        ]
+        accuracy = np.mean(accuracies, axis=0)
+        gain = None if before is None else estimate(accuracy - before)
+        rows.append({"answer": name, "three_class_accuracy": estimate(accuracy), "gain": gain})
+        before = accuracy
+    return rows
+
+
+def data_summary(lists: Mapping[str, Items], class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Count scans, patients, classes, sources, sexes and ages of each list of the datalist."""
+    rows = []
+    for name, items in lists.items():
+        labels = Counter(item["label"] for item in items)
+        people = list({item["patient"]: item for item in items}.values())
+        ages = [item["age"] for item in people if isinstance(item.get("age"), int | float)]
+        row: dict[str, Any] = {"list": name, "scans": len(items), "patients": len(people)}
+        row["labels"] = {title: labels[label] for label, title in enumerate(class_names)}
+        for key in ("source", "sex"):
+            row[key] = dict(sorted(Counter(str(item[key]) for item in people if item.get(key)).items()))
+        row["age_mean"] = float(np.mean(ages)) if ages else None
+        row["age_standard_deviation"] = float(np.std(ages, ddof=1)) if len(ages) > 1 else None
+        rows.append(row)
+    return rows
+
+
+def _metrics(table: PredictionTable, class_names: Sequence[str]) -> dict[str, Any]:
+    return classification_metrics(table.probabilities, table.labels, table.patients, class_names)
+
+
+def _calibration(reported: Reported, prior: Sequence[float]) -> dict[str, Any]:
+    """Report the errors before and after, and after the correction to the stated prior."""
+    labels = reported.raw.labels
+    stages = {"before": reported.raw}
+    if reported.calibrated is not None:
+        trained = reported.calibrations[0].training_prior
+        corrected = with_prior(reported.calibrated.probabilities, trained, prior)
+        stages["after"] = reported.calibrated
+        stages["after_and_prior"] = reported.calibrated.with_probabilities(corrected)
+    return {
+        "temperatures": [each.temperature for each in reported.calibrations],
+        "at_end_of_range": any(each.at_end_of_range for each in reported.calibrations),
+        "fitted_on": [each.fitted_on for each in reported.calibrations],
+        "prior": list(prior),
+        "errors": {name: calibration_error(table) for name, table in stages.items()},
+        "reliability": {name: reliability(table.probabilities, labels) for name, table in stages.items()},
+    }
+
+
+def _operating_points(
+    reported: Reported, class_names: Sequence[str], prior: Sequence[float]
+) -> dict[str, Any]:
+    if reported.thresholds is None:
+        return {}
+    points: dict[str, Any] = {}
+    for index, name in enumerate(class_names):
+        threshold = reported.thresholds[name]
+        if not np.isnan(threshold).any():
+            points[name] = {
+                "stated_sensitivity": reported.calibrations[0].sensitivity,
+                "thresholds": [each.thresholds[name] for each in reported.calibrations],
+                **operating_point(reported.shown, index, threshold, float(prior[index])),
+            }
+    return points
+
+
+def _baselines(
+    table: PredictionTable,
+    class_names: Sequence[str],
+    training: Items,
+    features: Mapping[str, ScanFeatures],
+) -> dict[str, Any]:
+    tables = baseline_tables(table, training, features)
+    return {
+        name: {"what": BASELINES[name][0], **compare(table, baseline, class_names)}
+        for name, baseline in tables.items()
+    }

@@ -1,0 +1,138 @@
+"""The report's curves, in colours and line styles that the colour-blind and a printer tell apart."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from scripts.page import PALETTE
+
+from ..table import PredictionTable
+
+__all__ = ["confusion_figure", "curve_figure", "loss_figure", "reliability_figure"]
+
+LINES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+SMALL = (4.6, 3.6)  # inches: legible at the width of a phone
+LOSSES = {
+    "combined_loss": "three-class term",
+    "detection_loss": "detection term",
+    "type_loss": "type term",
+    "loss": "whole loss",
+}
+
+
+def curve_figure(table: PredictionTable, class_names: Sequence[str], kind: str) -> Any:
+    """Draw one-vs-rest curves, a line a class.
+
+    Args:
+        table: of the scans that are reported.
+        class_names: one name a class.
+        kind: ``roc`` or ``precision_recall``.
+
+    Returns:
+        A ``matplotlib.figure.Figure``.
+    """
+    figure, axes = _axes()
+    for index, name in enumerate(class_names):
+        positive = table.labels == index
+        if not positive.any() or positive.all():
+            continue
+        style = {"color": PALETTE[index], "linestyle": LINES[index % len(LINES)], "label": name}
+        if kind == "roc":
+            false, true, _ = roc_curve(positive, table.probabilities[:, index])
+            axes.plot(false, true, **style)
+        else:
+            precision, recall, _ = precision_recall_curve(positive, table.probabilities[:, index])
+            axes.step(recall, precision, where="post", **style)
+    if kind == "roc":
+        axes.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
+        axes.set(xlabel="1 - specificity", ylabel="sensitivity")
+    else:
+        axes.set(xlabel="recall", ylabel="precision")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    _legend(axes)
+    return figure
+
+
+def reliability_figure(stages: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
+    """Draw accuracy over confidence, before and after calibration.
+
+    Args:
+        stages: bins of :func:`~scripts.evaluation.reliability`, by the name of the stage.
+    """
+    figure, axes = _axes()
+    axes.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
+    for index, (name, bins) in enumerate(stages.items()):
+        axes.plot(
+            [each["confidence"] for each in bins],
+            [each["accuracy"] for each in bins],
+            color=PALETTE[index],
+            linestyle=LINES[index],
+            marker=MARKERS[index],
+            label=name,
+        )
+    axes.set(xlabel="confidence (highest probability)", ylabel="accuracy", xlim=(0, 1.02), ylim=(-0.02, 1.02))
+    _legend(axes)
+    return figure
+
+
+def confusion_figure(counts: Sequence[Sequence[int]], class_names: Sequence[str]) -> Any:
+    """Draw a confusion matrix: counts, shaded by their share of the row."""
+    figure, axes = _axes()
+    matrix = np.array(counts)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(*matrix.shape):
+        dark = shares[row, column] > 0.5
+        text = f"{matrix[row, column]}\n{shares[row, column]:.0%}"
+        axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
+    ticks = range(len(class_names))
+    axes.set_xticks(ticks, [name.replace(" ", "\n") for name in class_names])
+    axes.set_yticks(ticks, [name.replace(" ", "\n") for name in class_names])
+    axes.set(xlabel="prediction", ylabel="label")
+    return figure
+
+
+def loss_figure(
+    histories: Mapping[str, Sequence[Mapping[str, float]]],
+    columns: Sequence[str],
+    ylabel: str,
+    names: Callable[[str], str] = lambda column: LOSSES.get(column, column.replace("_", " ")),
+) -> Any:
+    """Draw columns of the histories over the epochs: a line a fold, a style a column.
+
+    Args:
+        histories: rows of history.csv, by fold.
+        columns: to draw; a row without one is left out.
+        ylabel: of the axis.
+        names: of the columns, for the legend.
+    """
+    figure, axes = _axes()
+    for number, column in enumerate(columns):
+        label: str | None = names(column)
+        for rows in histories.values():
+            points = [(row["epoch"], row[column]) for row in rows if column in row]
+            if points:
+                style = {"color": PALETTE[number], "linestyle": LINES[number % len(LINES)]}
+                marker = "" if len(points) > 20 else MARKERS[number]
+                axes.plot(
+                    *zip(*points, strict=True), label=label, linewidth=1, alpha=0.8, marker=marker, **style
+                )
+                label = None
+    axes.set(xlabel="epoch", ylabel=ylabel)
+    _legend(axes)
+    return figure
+
+
+def _axes() -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SMALL, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _legend(axes: Any) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize="small")

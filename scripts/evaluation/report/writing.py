@@ -1,0 +1,152 @@
+"""report.json and report.html of a run folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from monai.transforms import Compose
+
+from scripts.datalists import CLASSES, read_datalist
+from scripts.errors import UserError
+from scripts.transforms import LungRegion
+from scripts.transforms import preprocessing as default_preprocessing
+
+from ..scan_features import ScanFeatures, measure_scans
+from .claim import claim_items
+from .content import averaging_gains, data_summary, fold_figures, set_content
+from .page import draw_page
+from .pictures import heat_map_pictures, mistakes, thumbnails
+from .reported import Reported, calibrate_run, reported_sets
+from .run_folder import RunFolder, read_run_folder
+
+__all__ = ["write_report"]
+
+LIBRARIES = ("monai", "torch", "pytorch-ignite", "numpy", "scipy", "scikit-learn", "nibabel")
+GRID = (96, 96, 96)
+FEW = 30  # scans of a class: below, its figures are called uncertain
+
+
+def write_report(
+    output_dir: str | Path,
+    datalist: str | Path,
+    preprocessing: Compose | None = None,
+    cache_dir: str | Path | None = None,
+    prior: Sequence[float] | None = None,
+) -> Path:
+    """Write ``report.json`` and ``report.html`` of a cross-validation or an evaluation.
+
+    A cross-validation also gains ``calibration.json``, of the ensemble, and one beside each fold's
+    checkpoint, fitted on the scans that select. What the folder does not hold is left out of the report.
+
+    Args:
+        output_dir: the run's folder.
+        datalist: the ``datalist.json`` that the run read.
+        preprocessing: of the run; None takes the default, for thumbnails and for the baselines.
+        cache_dir: of the run: scans that it holds are not read again.
+        prior: shares of the classes where the network would be used, for predictive values and the
+            correction of the prior; None takes those of the training list.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        UserError: there is nothing to report, or a table or the datalist is not as it should be.
+    """
+    lists = read_datalist(datalist)
+    run = read_run_folder(output_dir, CLASSES)
+    shares = _shares(lists)
+    training_prior = run.training_prior or shares
+    sets = reported_sets(run, calibrate_run(run, CLASSES, training_prior))
+    if not sets:
+        raise UserError(f"{output_dir}: neither predictions.csv nor held_out.csv is there; nothing to report")
+    preprocessing = preprocessing or default_preprocessing(LungRegion(), GRID)
+    features = measure_scans(_needed(sets, lists), preprocessing, cache_dir)
+    content = _content(run, sets, lists, features, list(prior or shares))
+    content |= {"datalist": str(datalist), "training_prior": training_prior}
+    content["claim"] = claim_items(content)
+    content["limits"] = _limits(content)
+    (run.path / "report.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    items = {item["name"]: item for part in lists.values() for item in part}
+    pictures = thumbnails(content["mistakes"], items, preprocessing, cache_dir)
+    heat_maps = heat_map_pictures(run.path, sets[0].shown, CLASSES)
+    path = run.path / "report.html"
+    draw_page(content, run, sets, pictures, heat_maps).write(path)
+    print(f"report: {path}")
+    return path
+
+
+def _content(
+    run: RunFolder,
+    sets: Sequence[Reported],
+    lists: Mapping[str, Sequence[Mapping[str, Any]]],
+    features: Mapping[str, ScanFeatures],
+    prior: list[float],
+) -> dict[str, Any]:
+    return {
+        "intended_use": "research use only; not a medical device",
+        "class_names": list(CLASSES),
+        "stated_prior": prior,
+        "data": data_summary(lists, CLASSES),
+        "sets": {each.name: set_content(each, CLASSES, prior, lists, features) for each in sets},
+        "folds": fold_figures(run, CLASSES),
+        "averaging": averaging_gains(run),
+        "costs_in_seconds_a_scan": run.costs,
+        "mistakes": mistakes(sets[0].shown, CLASSES),
+        "heat_maps": any(sets[0].shown.heat_maps),
+        "run": {name: value for name, value in run.settings.items() if name != "packages"},
+        "environment": {name: _version(name) for name in LIBRARIES},
+    }
+
+
+def _needed(
+    sets: Sequence[Reported], lists: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[Mapping[str, Any]]:
+    """Return the items that the baselines learn from and those that they answer for."""
+    reported = {image for each in sets for image in each.raw.images}
+    others = [item for name, items in lists.items() if name != "training" for item in items]
+    return [*lists["training"], *(item for item in others if item["name"] in reported)]
+
+
+def _shares(lists: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[float]:
+    """Return the share of each class in the training list, one scan at least: no share is zero."""
+    items = lists["training"] or [item for part in lists.values() for item in part]
+    labels = [item["label"] for item in items]
+    counts = [max(labels.count(label), 1) for label in range(len(CLASSES))]
+    return [count / sum(counts) for count in counts]
+
+
+def _limits(content: Mapping[str, Any]) -> list[str]:
+    """Say what the figures do not show."""
+    first = next(iter(content["sets"].values()))
+    counts = [sum(row) for row in first["metrics"]["confusion_matrix"]["counts"]]
+    names = content["class_names"]
+    shares = ", ".join(f"{share:.0%} {n}" for share, n in zip(content["training_prior"], names, strict=True))
+    limits = ["Research use only; not a medical device."]
+    if "phantom" in first["sources"]:
+        limits.append("These scans are computed phantoms: no figure here has any clinical meaning.")
+    limits += [
+        f"{title}: only {count} scans are reported; its figures are uncertain, see the intervals."
+        for title, count in zip(content["class_names"], counts, strict=True)
+        if count < FEW
+    ]
+    limits.append(
+        f"The network was trained on batches of {shares}; "
+        f"its probabilities assume them until they are corrected to a stated prior."
+    )
+    if not any(name.startswith("external_") for name in content["sets"]):
+        limits.append(
+            "No external set: shortcuts of the source (scanner, spacing) cannot be told from disease."
+        )
+    limits.append(
+        "The intervals cover the choice of patients, not the choice of seeds or of hyperparameters."
+    )
+    return limits
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,93 @@
+"""What a scan tells without a network: its header and geometry, its lungs' volume and opacity."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from monai.data import MetaTensor
+from monai.transforms import Compose
+from scipy import ndimage
+from tqdm import tqdm
+
+from scripts.transforms import ScanDataset, ToGridd
+
+__all__ = ["ScanFeatures", "measure_scans"]
+
+AIR = -320.0  # HU: below is air, halfway between aerated lung and soft tissue
+OPACITY = (-700.0, -100.0)  # HU: denser than aerated lung, lighter than soft tissue
+IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
+IN_PLANE[:, 1, 1] = IN_PLANE[1, :, 1] = True
+
+
+@dataclass(frozen=True)
+class ScanFeatures:
+    """Numbers of one scan.
+
+    Attributes:
+        header: logarithms of the voxel sizes and of the shape along R, A, S, and the storage order of the
+            axes (6 values).
+        lungs: litres of enclosed air, and the share of opacity in the box around it.
+        slice_spacing: distance of the axial slices in mm.
+    """
+
+    header: tuple[float, ...]
+    lungs: tuple[float, float]
+    slice_spacing: float
+
+
+def measure_scans(
+    items: Sequence[Mapping[str, Any]], preprocessing: Compose, cache_dir: str | Path | None = None
+) -> dict[str, ScanFeatures]:
+    """Measure each scan on the grid that the network sees; what training left in its cache is not read again.
+
+    Args:
+        items: of the datalist, each with ``image`` and ``name``.
+        preprocessing: of :func:`scripts.transforms.preprocessing`.
+        cache_dir: of the run.
+
+    Returns:
+        The features by ``name``; a refused scan has none.
+    """
+    dataset = ScanDataset([dict(item) for item in items], preprocessing, cache_dir, keep_refused=True)
+    window = next(t.to_grid.window for t in preprocessing.transforms if isinstance(t, ToGridd))
+    features = {}
+    for index in tqdm(range(len(dataset)), desc="measuring scans for the baselines", unit="scan"):
+        item = dataset[index]
+        if not item["refusal"]["code"]:
+            features[item["name"]] = _measure(item["image"], window)
+    return features
+
+
+def _measure(image: MetaTensor, window: tuple[float, float]) -> ScanFeatures:
+    affine = np.asarray(image.meta["original_affine"], dtype=float)
+    orientation = nibabel.io_orientation(affine)
+    order = np.argsort(orientation[:, 0])
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)[order]
+    shape = np.asarray(image.meta["original_shape"], dtype=float)[order]
+    header = (*np.log(spacing), *np.log(shape), *orientation.ravel())
+    hounsfield = (image[0].numpy() - 0.5) * window[1] + window[0]
+    voxel = abs(np.linalg.det(np.asarray(image.affine)[:3, :3])) / 1e6  # litres
+    return ScanFeatures(tuple(map(float, header)), _lungs(hounsfield, voxel), float(spacing[2]))
+
+
+def _lungs(hounsfield: np.ndarray, voxel: float) -> tuple[float, float]:
+    """Return the litres of air that tissue encloses in its axial slices, and the opacity in its box.
+
+    Args:
+        hounsfield: shape ``(R, A, S)``.
+        voxel: litres of one.
+    """
+    labels, count = ndimage.label(hounsfield < AIR, structure=IN_PLANE)
+    sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    enclosed = np.ones(count + 1, dtype=bool)
+    enclosed[np.unique(np.concatenate([side.ravel() for side in sides]))] = False
+    enclosed[0] = False
+    air = enclosed[labels]
+    if not air.any():
+        return 0.0, 0.0
+    box = hounsfield[ndimage.find_objects(air.astype(int))[0]]
+    low, high = OPACITY
+    return float(air.sum() * voxel), float(((box > low) & (box < high)).mean())

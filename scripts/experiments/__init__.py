@@ -1,0 +1,16 @@
+"""Runs made of runs: cross-validation, ensembles of its folds, external tests, ablations."""
+
+from .ablation import ablate, named_experiments
+from .comparison import paired_differences
+from .cross_validation import cross_validate
+from .experiment import Experiment
+from .external import external_test
+
+__all__ = [
+    "Experiment",
+    "ablate",
+    "cross_validate",
+    "external_test",
+    "named_experiments",
+    "paired_differences",
+]

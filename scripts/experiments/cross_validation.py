@@ -1,0 +1,124 @@
+"""Every scan predicted by a network that never saw its patient; then all those networks on the test list."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import torch
+from torch import distributed
+
+from scripts.datalists import cross_validation_folds, fold_items, read_datalist
+from scripts.evaluation import write_report
+
+from .experiment import Experiment
+from .fold import Fold
+from .run_record import claim_folder, complete_record
+from .tables import average, read_checked, write_table
+
+__all__ = ["cross_validate", "finished_folds", "process_rank"]
+
+POLL = 1.0  # seconds
+
+
+def cross_validate(
+    experiment: Experiment, output_dir: str | Path, flips: bool = False, report: bool = False
+) -> None:
+    """Train and predict each fold, pool the folds' predictions, and average their networks on the test list.
+
+    Finished folds are not repeated; an interrupted one goes on from its last epoch. Under ``torchrun`` the
+    processes, one a GPU, take folds in turn, and the first one pools when all are done. They meet through the
+    files in the folder only: each fold trains by itself, not in a group.
+
+    Args:
+        experiment: what is trained, and on what.
+        output_dir: gains ``folds/K/``, ``held_out.csv``, ``validation.csv``, ``test.csv``, ``costs.json`` and
+            ``run.json``; with ``flips`` also ``test_flipped.csv``.
+        flips: also predict the test list averaging over flips of each scan.
+        report: also calibrate, and write ``report.html`` and ``report.json`` (see :func:`write_report`).
+
+    Raises:
+        UserError: the datalist is not fit for it (see :func:`cross_validation_folds`), or another experiment
+            began in the folder.
+    """
+    output = Path(output_dir)
+    rank, processes = process_rank(), _take_device()
+    indices = cross_validation_folds(experiment.datalist)
+    claim_folder(output, experiment, write=rank == 0)
+    flips = flips and bool(read_datalist(experiment.datalist)["test"])
+    folds = [Fold(experiment, index, output / "folds" / str(index)) for index in indices]
+    mine = folds[rank::processes]
+    left = [fold for fold in mine if not fold.record()]
+    print(f"{len(folds)} folds, {len(mine) - len(left)} of this process's {len(mine)} are finished")
+    for position, fold in enumerate(left):
+        print(f"fold {fold.index}: training and predicting in {fold.folder}")
+        fold.complete(folds_left=len(left) - position)
+    if flips:
+        for fold in mine:
+            fold.complete_flipped()
+    if rank == 0:
+        while not all(fold.is_complete(flips) for fold in folds):  # other processes still work on theirs
+            time.sleep(POLL)
+        _merge(output, folds, flips)
+        if report:
+            write_report(output, experiment.datalist, experiment.preprocessing(), experiment.cache_dir)
+
+
+def process_rank() -> int:
+    """Return this process's number under ``torchrun``, 0 without it."""
+    return int(os.environ["RANK"]) if distributed.is_torchelastic_launched() else 0
+
+
+def finished_folds(output_dir: str | Path, experiment: Experiment) -> list[Fold]:
+    """Return the folds of a cross-validation whose predictions are there.
+
+    Args:
+        output_dir: of the cross-validation.
+        experiment: that ran in it.
+    """
+    places = sorted(Path(output_dir, "folds").glob("*/fold.json"), key=lambda path: int(path.parent.name))
+    return [Fold(experiment, int(path.parent.name), path.parent) for path in places]
+
+
+def _merge(output: Path, folds: list[Fold], flips: bool) -> None:
+    lists = read_datalist(folds[0].experiment.datalist)
+    pooled = []
+    for fold in folds:
+        items = [item for item in lists["training"] if item["fold"] == fold.index]
+        rows = read_checked(fold.folder / "held_out.csv", items)
+        pooled += [{"fold": fold.index, **row} for row in rows]
+    write_table(output / "held_out.csv", pooled)
+    selecting = [
+        read_checked(
+            fold.folder / "validation.csv", fold_items(fold.experiment.datalist, fold.index)["select"]
+        )
+        for fold in folds
+    ]
+    write_table(output / "validation.csv", average(selecting))
+    names = ["test.csv", "test_flipped.csv"] if flips else ["test.csv"]
+    for name in names if lists["test"] else []:
+        tables = [read_checked(fold.folder / name, lists["test"]) for fold in folds]
+        write_table(output / name, average(tables))
+    records = {fold.index: fold.record() for fold in folds}
+    (output / "costs.json").write_text(json.dumps(_costs(records), indent=2) + "\n")
+    complete_record(output, folds[0].experiment, records)
+
+
+def _costs(records: dict) -> dict[str, float]:
+    """Return seconds a scan, on its grid already: of one network, of all of them, with and without flips."""
+    costs = {}
+    for kind in ("network", "network_with_flips"):
+        seconds = [record["seconds_per_scan"].get(kind) for record in records.values()]
+        if None not in seconds:
+            costs[kind.replace("network", "single_network")] = sum(seconds) / len(seconds)
+            costs[kind.replace("network", "ensemble")] = sum(seconds)
+    return costs
+
+
+def _take_device() -> int:
+    """Give each process of this machine a GPU of its own; return how many processes there are."""
+    if not distributed.is_torchelastic_launched():
+        return 1
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return int(os.environ["WORLD_SIZE"])

@@ -1,0 +1,130 @@
+"""One network with its settings: what all folds of a cross-validation share."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.transforms import Compose
+
+from scripts import bundle_root
+from scripts.errors import UserError
+
+__all__ = ["Experiment", "find_recipes"]
+
+CONFIGS = Path(bundle_root(), "configs")
+INERT = ("num_workers",)  # settings that change how fast a run is, and nothing else
+
+
+class Experiment:
+    """Build the workflows of ``train.yaml`` and ``evaluate.yaml`` with one recipe and one set of settings.
+
+    Each workflow has a config, a network and an optimizer of its own, so that no two folds share any.
+
+    Args:
+        dataset_dir: holds ``datalist.json``.
+        cache_dir: of the scans on their grids; runs may share it.
+        recipe: overlay of train.yaml, or several, by path; None is train.yaml alone.
+        settings: keys of train.yaml and their values; those that are None stay as the files say.
+        tracking: ``tracking_uri`` and ``experiment_name`` of MLflow; None keeps to TensorBoard.
+
+    Raises:
+        UserError: a recipe is not there.
+    """
+
+    def __init__(
+        self,
+        dataset_dir: str | Path,
+        cache_dir: str | Path,
+        recipe: str | Path | Sequence[str | Path] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        tracking: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.dataset_dir = Path(dataset_dir)
+        self.cache_dir = Path(cache_dir)
+        self.recipes = find_recipes(recipe)
+        self.settings = {key: value for key, value in (settings or {}).items() if value is not None}
+        self.tracking = tracking
+
+    @property
+    def datalist(self) -> Path:
+        """The file that says who is trained on, selected on and reported on."""
+        return self.dataset_dir / "datalist.json"
+
+    def training(self, **overrides: Any) -> ConfigWorkflow:
+        """Return an initialised workflow that trains.
+
+        Args:
+            overrides: keys of train.yaml that are this run's own, such as ``fold`` and ``output_dir``.
+        """
+        tracking = {}
+        if self.tracking:
+            name = f"fold {overrides['fold']}"
+            tracking = {**self.tracking, "tracking": "mlflow", "run_name": name, "save_execute_config": False}
+        workflow = self._workflow("training", [], **tracking, **overrides)
+        folder = Path(overrides["output_dir"])
+        folder.mkdir(parents=True, exist_ok=True)
+        ConfigParser.export_config_file(workflow.parser.get(), str(folder / "config.yaml"), fmt="yaml")
+        return workflow
+
+    def evaluation(self, overlays: Sequence[str] = (), **overrides: Any) -> ConfigWorkflow:
+        """Return an initialised workflow that evaluates.
+
+        Args:
+            overlays: names of files in configs/ that come after evaluate.yaml.
+            overrides: keys of train.yaml and evaluate.yaml that are this run's own.
+        """
+        return self._workflow("evaluation", ["evaluate.yaml", *overlays], **overrides)
+
+    def preprocessing(self) -> Compose:
+        """Return what takes a scan to the grid of this experiment."""
+        return self.evaluation(output_dir="").parser.get_parsed_content("preprocessing")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what makes two experiments the same: data, configs by their content, settings."""
+        files = [CONFIGS / "train.yaml", *self.recipes, CONFIGS / "evaluate.yaml"]
+        return {
+            "datalist_sha256": _sha256(self.datalist),
+            "configs": {file.name: _sha256(file) for file in files},
+            "settings": {key: value for key, value in self.settings.items() if key not in INERT},
+        }
+
+    def _workflow(self, run_id: str, overlays: Sequence[str], **overrides: Any) -> ConfigWorkflow:
+        files = [CONFIGS / "train.yaml", *self.recipes, *(CONFIGS / name for name in overlays)]
+        workflow = ConfigWorkflow(
+            [str(file) for file in files],
+            meta_file=str(CONFIGS / "metadata.json"),
+            logging_file=False,  # a second logging config would silence the first
+            run_id=run_id,
+            workflow_type="train",
+            dataset_dir=str(self.dataset_dir),
+            cache_dir=str(self.cache_dir),
+            **{**self.settings, **overrides},
+        )
+        workflow.initialize()
+        return workflow
+
+
+def find_recipes(recipe: str | Path | Sequence[str | Path] | None) -> list[Path]:
+    """Return the files of one or several recipes: as named, or of that name in configs/.
+
+    Args:
+        recipe: path or paths; None is none.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    named = [] if recipe is None else [recipe] if isinstance(recipe, (str, Path)) else recipe
+    found = []
+    for name in map(Path, named):
+        places = [place for place in (name, CONFIGS / name.name) if place.is_file()]
+        if not places:
+            there = ", ".join(sorted(path.name for path in CONFIGS.glob("recipe_*.yaml")))
+            raise UserError(f"{name}: no such recipe; configs/ has {there}")
+        found.append(places[0].resolve())
+    return found
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

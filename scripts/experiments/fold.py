@@ -1,0 +1,167 @@
+"""One fold of a cross-validation: trained, then asked about the scans that it never saw."""
+
+import gc
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from scripts.datalists import fold_items
+
+from .experiment import Experiment
+from .tables import Row, read_checked, write_table
+from .timing import Forecast, NetworkTimer
+
+__all__ = ["Fold", "count_parameters", "predict"]
+
+PARTS = {"select": "validation.csv", "report": "held_out.csv", "test": "test.csv"}
+FLIPS = "recipe_flips.yaml"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A fold and the folder of its run; what is there already is not computed again.
+
+    Attributes:
+        experiment: shared by all folds.
+        index: of the fold that is held out.
+        folder: gains what training leaves, then ``validation.csv``, ``held_out.csv`` and ``test.csv``, and
+            at last ``fold.json``, which says that all is there.
+    """
+
+    experiment: Experiment
+    index: int
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The weights that the scans of ``validation`` selected."""
+        return self.folder / "model.pt"
+
+    def record(self) -> dict[str, Any]:
+        """Return what ``fold.json`` says: seconds, parameters, costs; empty for an unfinished fold."""
+        path = self.folder / "fold.json"
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    def is_complete(self, flips: bool) -> bool:
+        """Say whether all predictions are there, with ``flips`` also those that average over flips."""
+        seconds = self.record().get("seconds_per_scan", {})
+        return bool(seconds) and (not flips or "network_with_flips" in seconds)
+
+    def complete(self, folds_left: int) -> None:
+        """Train, or go on with an interrupted training, and predict; nothing if that is done.
+
+        Args:
+            folds_left: to this process, this one among them; for the forecast.
+        """
+        if self.record():
+            return
+        started = time.perf_counter()
+        parameters = self._train(folds_left)
+        items = fold_items(self.experiment.datalist, self.index)
+        scans = [item for part in PARTS for item in items[part]]
+        data = "$" + " + ".join(f"@parts['{part}']" for part in PARTS)
+        rows, seconds = predict(self.experiment, self.checkpoint, scans, {"fold": self.index, "data": data})
+        for part, name in PARTS.items():
+            count = len(items[part])
+            if count:
+                write_table(self.folder / name, rows[:count])
+            rows = rows[count:]
+        self._record(
+            fold=self.index,
+            seconds=round(time.perf_counter() - started, 1),
+            parameters=parameters,
+            seconds_per_scan={"network": seconds},
+        )
+
+    def complete_flipped(self) -> None:
+        """Predict the test list once more, averaging over flips of each scan; nothing if that is done."""
+        if self.is_complete(flips=True):
+            return
+        record, scans = self.record(), fold_items(self.experiment.datalist, self.index)["test"]
+        source = {"fold": self.index, "data": "$@parts['test']"}
+        rows, seconds = predict(self.experiment, self.checkpoint, scans, source, [FLIPS])
+        write_table(self.folder / "test_flipped.csv", rows)
+        record["seconds_per_scan"]["network_with_flips"] = seconds
+        self._record(**record)
+
+    def _train(self, folds_left: int) -> dict[str, int]:
+        workflow = self.experiment.training(
+            fold=self.index,
+            output_dir=str(self.folder),
+            resume=(self.folder / "last_state.pt").is_file(),
+        )
+        Forecast(workflow.parser.get_parsed_content("train::trainer"), folds_left)
+        workflow.run()
+        workflow.finalize()
+        parameters = count_parameters(workflow.parser.get_parsed_content("network_def"))
+        del workflow
+        _free_memory()
+        return parameters
+
+    def _record(self, **content: Any) -> None:
+        partial = self.folder / "fold.partial"
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.replace(self.folder / "fold.json")
+
+
+def predict(
+    experiment: Experiment,
+    checkpoint: Path,
+    items: Sequence[Mapping[str, Any]],
+    source: Mapping[str, Any],
+    overlays: Sequence[str] = (),
+) -> tuple[list[Row], float]:
+    """Return a checkpoint's uncalibrated answers, by evaluate.yaml, and its network's seconds a scan.
+
+    Args:
+        experiment: how it was trained.
+        checkpoint: a state dict.
+        items: the scans, as the rows are held against them.
+        source: the same scans as the config finds them: ``data``, an expression, and other overrides.
+        overlays: names of configs that come after evaluate.yaml.
+
+    Raises:
+        UserError: as :func:`read_checked`.
+    """
+    overrides = {
+        ("validate::dataset::data" if key == "data" else key): value for key, value in source.items()
+    }
+    with tempfile.TemporaryDirectory(dir=checkpoint.parent) as scratch:
+        workflow = experiment.evaluation(
+            overlays, output_dir=scratch, ckpt_path=str(checkpoint), calibration=None, **overrides
+        )
+        evaluator = workflow.parser.get_parsed_content("validate::evaluator")
+        timer = NetworkTimer(evaluator)
+        evaluator.run()
+        rows = read_checked(Path(scratch, "predictions.csv"), items)
+    del workflow, evaluator
+    _free_memory()
+    return rows, timer.seconds_per_scan
+
+
+def count_parameters(network: nn.Module) -> dict[str, int]:
+    """Count a network's weights as either paper does.
+
+    Args:
+        network: any.
+
+    Returns:
+        ``trainable`` (Shi et al., Table 3), and ``with_running_statistics``, which also counts the mean and
+        the variance of each normalised channel (Wang et al., Table I).
+    """
+    trainable = sum(weight.numel() for weight in network.parameters())
+    statistics = sum(buffer.numel() for buffer in network.buffers() if buffer.is_floating_point())
+    return {"trainable": trainable, "with_running_statistics": trainable + statistics}
+
+
+def _free_memory() -> None:
+    gc.collect()  # engines and their handlers refer to each other
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

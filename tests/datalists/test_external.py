@@ -1,0 +1,44 @@
+import json
+
+import pytest
+
+from scripts.datalists import external_items
+from scripts.errors import UserError
+
+
+@pytest.fixture
+def path(tmp_path):
+    rows = [("a.nii", "CT-0"), ("b.nii", "CT-2"), ("c.nii", 4)]
+    items = [{"image": name, "label": label, "patient": name} for name, label in rows]
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": items[:1], "test": items[1:]}))
+    return tmp_path / "datalist.json"
+
+
+def test_all_lists_are_reported_on_with_our_labels(path):
+    parts = external_items(path, {"CT-0": 0, "CT-2": 2, "4": 2})
+    assert [(item["name"], item["label"]) for item in parts["report"]] == [
+        ("a.nii", 0),
+        ("b.nii", 2),
+        ("c.nii", 2),
+    ]
+    assert parts["train"] == parts["select"] == [] and parts["test"] == parts["report"]
+
+
+def test_a_label_that_is_mapped_to_none_is_left_out(path):
+    assert [item["name"] for item in external_items(path, {"CT-0": None, "CT-2": 2, 4: None})["report"]] == [
+        "b.nii"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"CT-0": 0, "CT-2": 2}, "the label '4' is not in --label_mapping"),
+        ({"CT-0": 0, "CT-2": 2, "4": 7}, "c.nii has label 7; expected 0 non-pneumonia"),
+        (None, "a.nii has label 'CT-0'; expected 0 non-pneumonia"),
+        ({"CT-0": None, "CT-2": None, "4": None}, "no scan is left"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_refused(mapping, message, path):
+    with pytest.raises(UserError, match=message):
+        external_items(path, mapping)

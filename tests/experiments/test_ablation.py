@@ -1,0 +1,95 @@
+"""Two finished cross-validations, the second of them a copy under another recipe with answers of its own."""
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from scripts.errors import UserError, user_error_behind
+from scripts.evaluation import read_predictions
+from scripts.experiments import Experiment
+
+RECIPES = {"WA-66-M": ["recipe_wa_66_m.yaml"], "PA-66-M": []}
+
+
+@pytest.fixture
+def ablation(phantoms, cross_validation, small, tmp_path):
+    """A folder in which both networks' folds are finished; WA-66-M's answers are PA-66-M's, back to front."""
+    ignored = shutil.ignore_patterns("cache", "*.pt", "tensorboard")
+    for name, files in RECIPES.items():
+        folder = shutil.copytree(cross_validation, tmp_path / name, ignore=ignored)
+        identity = Experiment(phantoms, "cache", files, {"seed": 0, **small}).identity()
+        (folder / "run.json").write_text(json.dumps(identity))
+    for path in (tmp_path / "WA-66-M" / "folds").glob("*/*.csv"):
+        if path.name != "history.csv":
+            rows = read_predictions(path)
+            for row in rows:
+                row["prob_non_pneumonia"], row["prob_covid_19"] = (
+                    row["prob_covid_19"],
+                    row["prob_non_pneumonia"],
+                )
+            with path.open("w", newline="") as file:
+                writer = csv.DictWriter(file, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+    return tmp_path
+
+
+@pytest.fixture
+def run(run_config, phantoms, small):
+    """Run configs/ablation.yaml in a folder."""
+
+    def ablate(folder, **override):
+        places = {"dataset_dir": str(phantoms), "output_dir": str(folder)}
+        run_config(
+            "ablation", ["ablation.yaml"], recipes=RECIPES, report=False, **places, **small, **override
+        )
+
+    return ablate
+
+
+def test_the_tables_of_both_papers_come_from_finished_folds(ablation, run, capsys):
+    run(ablation)
+    content = json.loads((ablation / "ablation.json").read_text())
+    assert list(content["networks"]) == list(RECIPES) and list(content["differences"]) == ["WA-66-M"]
+    assert content["published"]["parl"]["parameters"]["PA-66-M"] == 15_988_903
+    network = content["networks"]["PA-66-M"]
+    assert network["folds"]["one_vs_rest"]["COVID-19"]["accuracy"]["folds"] == 2
+    pooled = content["networks"]["WA-66-M"]["pooled"]["three_class_accuracy"]
+    difference = content["differences"]["WA-66-M"]["three_class_accuracy"]["difference"]
+    assert difference == pytest.approx(pooled - network["pooled"]["three_class_accuracy"])
+    assert sum(map(sum, network["ensemble_on_test"]["confusion_matrix"]["counts"])) == 4
+    with (ablation / "ablation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    published = [
+        row
+        for row in rows
+        if (row["network"], row["class"], row["measure"]) == ("PA-66-M", "COVID-19", "accuracy")
+    ]
+    assert [(row["published_percent"], row["published_percent_deviation"]) for row in published] == [
+        ("93.3", "0.8")
+    ]
+    assert "difference to PA-66-M" in capsys.readouterr().out
+
+
+def test_the_curves_of_the_type_loss_have_a_row_a_fold_and_epoch(ablation, run):
+    run(ablation)
+    with (ablation / "type_loss.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["network"], row["fold"], row["epoch"]) for row in rows] == [
+        (network, fold, epoch) for network in RECIPES for fold in "01" for epoch in "12"
+    ]
+
+
+def test_a_reference_that_is_not_there_is_refused(run, tmp_path):
+    with pytest.raises(Exception, match=r".") as caught:
+        run(tmp_path, reference="SA-66")
+    assert "not among the networks WA-66-M, PA-66-M" in str(user_error_behind(caught.value))
+
+
+def test_a_recipe_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(
+        UserError, match=r"recipe_nonsense.yaml: no such recipe; configs/ has .*recipe_wa_66\.yaml"
+    ):
+        Experiment("data", "cache", "configs/recipe_nonsense.yaml")
