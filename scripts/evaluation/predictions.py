@@ -10,7 +10,9 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
+from scripts.evaluation.table import GrowingTable
 from scripts.networks import weights_hash
+from scripts.processes import rank
 
 __all__ = ["PredictionWriter", "class_columns", "fail_if_refused", "read_predictions"]
 
@@ -34,6 +36,7 @@ class PredictionWriter:
     ``predictions.json`` follows at the end with the same rows, and the version, checkpoint and settings
     that made them. The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``,
     and ``patient``, ``label`` and ``heat_map`` (a path) where known; its output has ``pred``, probabilities.
+    Of several processes that share the scans the first writes all rows, by the items' ``position``.
 
     Args:
         output_dir: where the two files go.
@@ -63,7 +66,7 @@ class PredictionWriter:
             "settings": dict(settings),
         }
         self.abstain_below = abstain_below
-        self.rows: list[dict[str, Any]] = []
+        self.table = GrowingTable(self.folder / "predictions.csv", self.columns)
 
     def attach(self, engine: Workflow) -> None:
         engine.add_event_handler(Events.STARTED, self.start)
@@ -77,21 +80,20 @@ class PredictionWriter:
         return [*known, "prediction", "abstain", "reason", "flags", "heat_map"]
 
     def start(self) -> None:
-        self.rows = []
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "predictions.csv").open("w", newline="") as file:
-            csv.DictWriter(file, self.columns).writeheader()
+        self.table.start()
 
     def add(self, engine: Workflow) -> None:
         items = zip(engine.state.batch, engine.state.output, strict=True)
-        rows = [self.row(item, output["pred"]) for item, output in items]
-        with (self.folder / "predictions.csv").open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerows(rows)
-        self.rows += rows
+        self.table.add(
+            (int(item.get("position", 0)), self.row(item, output["pred"])) for item, output in items
+        )
 
     def finish(self) -> None:
+        rows = self.table.finish()
+        if rank() > 0:
+            return
         checkpoint_hash = weights_hash(self.ckpt_path)
-        content = {**self.header, "checkpoint_sha256": checkpoint_hash, "predictions": self.rows}
+        content = {**self.header, "checkpoint_sha256": checkpoint_hash, "predictions": rows}
         (self.folder / "predictions.json").write_text(json.dumps(content, indent=2) + "\n")
 
     def row(self, item: Mapping[str, Any], probabilities: torch.Tensor) -> dict[str, Any]:

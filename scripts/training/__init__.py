@@ -1,22 +1,26 @@
 """What is learnt and how: loss, batches, augmentation, checkpoints."""
 
 from .augmentation import dual_attention_augmentation, prior_attention_augmentation
-from .batches import ClassBalancedBatches, ShuffledBatches
+from .batches import ClassBalancedBatches, OrderedBatches, ShuffledBatches
 from .checkpoints import BestAndLast, LoadWeights
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
 from .losses import LossTerms, MultiTaskLoss
+from .parallel import AverageStatistics, average_gradients
 from .preparation import prepare_scans
 from .record import record_run
 
 __all__ = [
+    "AverageStatistics",
     "BestAndLast",
     "ClassBalancedBatches",
     "LoadWeights",
     "LossTermRecorder",
     "LossTerms",
     "MultiTaskLoss",
+    "OrderedBatches",
     "ReseedEachEpoch",
     "ShuffledBatches",
+    "average_gradients",
     "dual_attention_augmentation",
     "prepare_plain_batch",
     "prepare_scans",

@@ -10,6 +10,7 @@ from monai.engines import Workflow
 
 from scripts.errors import UserError
 from scripts.networks import load_weights
+from scripts.processes import rank
 
 __all__ = ["BestAndLast", "LoadWeights"]
 
@@ -20,7 +21,8 @@ class BestAndLast:
     """Keep the best weights as ``model.pt`` and all that is needed to resume as ``last_state.pt``.
 
     The best is what the evaluator's key metric, on the scans that select, says. Attach after the handler
-    that validates. Files are replaced whole, so an interrupted run never leaves half of one.
+    that validates. Files are replaced whole, so an interrupted run never leaves half of one. Of several
+    processes the first writes, and all resume.
 
     Args:
         ckpt_dir: where the two files go.
@@ -63,6 +65,8 @@ class BestAndLast:
             )
 
     def save(self, engine: Workflow) -> None:
+        if rank() > 0:
+            return
         self.ckpt_dir.mkdir(parents=True, exist_ok=True)
         best = self.evaluator.state
         if best.best_metric_epoch == engine.state.epoch:
