@@ -2,11 +2,11 @@
 
 import multiprocessing
 import os
+import pickle
+import signal
 import socket
 import traceback
 import warnings
-
-import torch.distributed as dist
 
 from scripts.processes import join_processes
 
@@ -39,16 +39,16 @@ def _join_and_work(work, rank, count, port, sender):
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)}
     try:
         join_processes()
-        sender.send((work(), None))
-        dist.barrier()
+        result = (work(), None)
     except BaseException as error:
-        sender.send((error, traceback.format_exc()))
-        raise
+        result = (error, traceback.format_exc())
+    sender.send_bytes(pickle.dumps(result))  # not `send`, which would share tensors' memory
+    signal.pause()  # others may still read from this one; it ends when all have answered
 
 
 def _received(pipe):
     assert pipe.poll(120), "a process waits for another"
-    value, trace = pipe.recv()
+    value, trace = pickle.loads(pipe.recv_bytes())
     if trace is not None:
         raise AssertionError(trace) from value
     return value

@@ -7,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from scripts.processes import gather, rank, world_size
+from scripts.processes import gather, rank
 
 __all__ = ["GrowingTable"]
 
@@ -47,7 +47,7 @@ class GrowingTable:
         rows = [row for _, row in sorted(chain(*gather(self.rows)), key=itemgetter(0))]
         if rank():
             self.own_path.unlink()
-        elif world_size() > 1:
+        else:
             self._write(self.path, rows)
         return rows
 

@@ -152,8 +152,8 @@ class OrderedBatches(Sampler[list[int]]):
         starts = range(0, len(data), batch_size)
         if len(starts) < world_size():
             raise UserError(
-                f"{len(data)} scans in batches of {batch_size} leave some of {world_size()} processes without "
-                f"any; lower the batch size or start fewer processes"
+                f"{len(data)} scans in batches of {batch_size} leave some of {world_size()} processes idle; "
+                f"lower the batch size or start fewer processes"
             )
         own = starts[rank() :: world_size()]
         self.batches = [list(range(start, min(start + batch_size, len(data)))) for start in own]

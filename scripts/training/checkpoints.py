@@ -55,6 +55,8 @@ class BestAndLast:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
 
     def start(self, engine: Workflow) -> None:
+        if engine.state.iteration:  # a federated client's next round
+            return
         path = self.ckpt_dir / LAST_STATE
         if self.resume:
             self._load(engine, path)

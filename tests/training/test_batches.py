@@ -99,5 +99,5 @@ def test_ordered_processes_share_the_batches_of_one_and_repeat_no_scan(process, 
 def test_a_process_without_a_scan_is_refused_in_all_of_them(process):
     for rank in range(3):
         process(rank, 3)
-        with pytest.raises(UserError, match="4 scans in batches of 2 leave some of 3 processes"):
+        with pytest.raises(UserError, match="4 scans in batches of 2 leave some of 3 processes idle"):
             OrderedBatches(ITEMS[:4], batch_size=2)
