@@ -8,6 +8,8 @@ import socket
 import traceback
 import warnings
 
+import torch._dynamo  # noqa: F401 - DistributedDataParallel does; once here, not in each process
+
 from scripts.processes import join_processes
 
 

@@ -34,7 +34,7 @@ def algorithm(phantoms, tmp_path):
     built.finalize()
 
 
-@pytest.mark.filterwarnings("ignore:Executing a MONAI bundle:UserWarning")
+@pytest.mark.filterwarnings("ignore:executing the bundle config:UserWarning")
 def test_a_site_evaluates_and_trains_from_the_global_weights_round_after_round(algorithm, phantoms):
     weights = pa_66_m(spatial_shape=SHAPE).state_dict()
     selecting = json.loads((phantoms / "datalist.json").read_text())["validation"]
