@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import torch
 from monai.bundle import ConfigParser
 
 from scripts import bundle_root
 from scripts.errors import UserError, show_user_errors_in_one_line
 from scripts.networks import load_weights, weights_hash
-from scripts.phantoms import write_data_set
+from scripts.phantoms import draw_phantom
 from scripts.scans import scan_items
 
 from .forms import FORMS, Source, check_packages
@@ -110,8 +111,7 @@ def _grids(parser: ConfigParser, scans: Sequence[str | Path]) -> tuple[list[str]
     """Preprocess the scans as inference does; return their names and grids ``(N, 1, R, A, S)``."""
     with tempfile.TemporaryDirectory() as folder:
         if not scans:
-            write_data_set(folder, count=2, shape=PHANTOM_SHAPE, workers=1)
-            scans = [Path(folder, "images")]
+            scans = [_write_phantom(Path(folder, f"phantom_{label}.nii.gz"), label) for label in (0, 2)]
         transform = parser.get_parsed_content("preprocessing")
         items = scan_items(scans)
         try:
@@ -119,6 +119,12 @@ def _grids(parser: ConfigParser, scans: Sequence[str | Path]) -> tuple[list[str]
         except RuntimeError as error:
             raise UserError(f"a scan cannot be compared on: {error.__cause__ or error}") from error
     return [item["name"] for item in items], torch.stack(grids)
+
+
+def _write_phantom(path: Path, label: int) -> Path:
+    phantom = draw_phantom(0, label, PHANTOM_SHAPE)
+    nibabel.save(nibabel.Nifti1Image(phantom.hounsfield, phantom.affine), path)
+    return path
 
 
 def _write_texts(parser: ConfigParser, record: dict[str, Any], folder: Path) -> tuple[Path, Path]:

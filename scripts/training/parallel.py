@@ -1,6 +1,7 @@
 """One network learnt by several processes: gradients and statistics averaged over them."""
 
 from inspect import signature
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -14,9 +15,8 @@ from scripts.processes import world_size
 __all__ = ["AverageStatistics", "average_gradients"]
 
 KNOWN = signature(DistributedDataParallel).parameters
-SYNC_BUFFERS = (
-    "forward_sync_buffers" if "forward_sync_buffers" in KNOWN else "broadcast_buffers"
-)  # torch < 2.13
+NEW_NAME = "forward_sync_buffers" in KNOWN  # since torch 2.13
+OWN_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if NEW_NAME else "broadcast_buffers": False}
 
 
 def average_gradients(network: nn.Module, device: torch.device) -> DistributedDataParallel:
@@ -32,7 +32,7 @@ def average_gradients(network: nn.Module, device: torch.device) -> DistributedDa
         device: of this process.
     """
     devices = [device] if device.type == "cuda" else None
-    return DistributedDataParallel(network, device_ids=devices, **{SYNC_BUFFERS: False})
+    return DistributedDataParallel(network, device_ids=devices, **OWN_BUFFERS)
 
 
 class AverageStatistics:
