@@ -58,9 +58,11 @@ bench: $(READY)
 	.venv/bin/python -m scripts.networks.benchmark
 
 clean:
-	rm -rf .venv demo results
+	rm -rf .venv .venv-* demo results
 
 $(READY): requirements.txt requirements-dev.txt
 	test -d .venv || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --requirement requirements-dev.txt
 	touch $@
+
+include clients.mk

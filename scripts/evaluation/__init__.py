@@ -4,12 +4,13 @@ from .calibration import calibration_error, fit_temperature, reliability, with_p
 from .fitting import CalibrationFitter, calibrate_once
 from .flips import FlipInferer
 from .folds import over_folds
+from .growing_table import GrowingTable
 from .intervals import estimate, patient_bootstrap, patient_weights, percentile_interval
 from .metrics import classification_metrics, weighted_figures
 from .predictions import PredictionWriter, fail_if_refused
 from .published import published_figures, published_three_class_accuracy
 from .report import write_report
-from .selection import log_likelihood, macro_auc
+from .selection import GatheredEpochMetric, log_likelihood, macro_auc
 from .stored_calibration import Calibration, StoredCalibration, calibration_file, fit_calibration
 from .summary import write_metrics
 from .table import PredictionTable, check_apart, patient_level, read_table
@@ -19,6 +20,8 @@ __all__ = [
     "Calibration",
     "CalibrationFitter",
     "FlipInferer",
+    "GatheredEpochMetric",
+    "GrowingTable",
     "PredictionTable",
     "PredictionWriter",
     "StoredCalibration",

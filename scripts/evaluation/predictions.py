@@ -1,6 +1,5 @@
 """predictions.csv and predictions.json: one row a scan, also for a refused one."""
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,9 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from scripts.networks import weights_hash
+from scripts.processes import gather, rank
 
+from .growing_table import GrowingTable
 from .stored_calibration import StoredCalibration
 from .table_file import class_columns, read_predictions
 
@@ -30,6 +31,7 @@ class PredictionWriter:
     that made them, among them how many scans were read as HU and how many as grey levels of which window.
     The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``, and
     ``patient``, ``label`` and ``heat_map`` (a path) where known; its output has ``pred``, probabilities.
+    Of several processes that share the scans the first writes all rows, by the items' ``position``.
 
     Args:
         output_dir: where the two files go.
@@ -62,7 +64,7 @@ class PredictionWriter:
         }
         self.abstain_below = abstain_below
         self.calibration = calibration
-        self.rows: list[dict[str, Any]] = []
+        self.table = GrowingTable(self.folder / "predictions.csv", self.columns)
         self.intensities: Counter[str] = Counter()
 
     def attach(self, engine: Workflow) -> None:
@@ -77,30 +79,29 @@ class PredictionWriter:
         return [*known, "prediction", "above_threshold", "abstain", "reason", "flags", "heat_map"]
 
     def start(self) -> None:
-        self.rows = []
         self.intensities.clear()
         if self.calibration is not None:
             self.calibration.load()
             self.header["settings"] |= self.calibration.settings()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "predictions.csv").open("w", newline="") as file:
-            csv.DictWriter(file, self.columns).writeheader()
+        self.table.start()
 
     def add(self, engine: Workflow) -> None:
         items = zip(engine.state.batch, engine.state.output, strict=True)
-        rows = [self.row(item, output["pred"]) for item, output in items]
-        self.intensities.update(
-            i["image"].meta["intensity"] for i in engine.state.batch if not i["refusal"]["code"]
+        self.table.add(
+            (int(item.get("position", 0)), self.row(item, output["pred"])) for item, output in items
         )
-        with (self.folder / "predictions.csv").open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerows(rows)
-        self.rows += rows
+        self.intensities.update(
+            item["image"].meta["intensity"] for item in engine.state.batch if not item["refusal"]["code"]
+        )
 
     def finish(self) -> None:
+        rows, intensities = self.table.finish(), sum(gather(self.intensities), Counter())
+        if rank() > 0:
+            return
         checkpoint_hash = _each(weights_hash, self.ckpt_path)
-        settings = {**self.header["settings"], "intensity": dict(self.intensities)}
+        settings = {**self.header["settings"], "intensity": dict(intensities)}
         content = {**self.header, "settings": settings, "checkpoint_sha256": checkpoint_hash}
-        content["predictions"] = self.rows
+        content["predictions"] = rows
         (self.folder / "predictions.json").write_text(json.dumps(content, indent=2) + "\n")
 
     def row(self, item: Mapping[str, Any], probabilities: torch.Tensor) -> dict[str, Any]:

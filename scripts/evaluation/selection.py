@@ -1,9 +1,26 @@
-"""Figures that choose a checkpoint; ignite's ``EpochMetric`` gathers what they need."""
+"""Figures that choose a checkpoint; ignite's ``EpochMetric`` collects what they need."""
+
+import math
 
 import torch
+from ignite.metrics import EpochMetric
 from sklearn.metrics import roc_auc_score
 
-__all__ = ["log_likelihood", "macro_auc"]
+from scripts.processes import gather
+
+__all__ = ["GatheredEpochMetric", "log_likelihood", "macro_auc"]
+
+
+class GatheredEpochMetric(EpochMetric):
+    """An ``EpochMetric`` of the scans of all processes, however many each of them holds.
+
+    ignite's own gathers tensors, which must then be of one shape in all processes.
+    """
+
+    def compute(self) -> float:
+        shares = gather((torch.cat(self._predictions), torch.cat(self._targets)))
+        predictions, targets = (torch.cat(parts) for parts in zip(*shares, strict=True))
+        return self.compute_fn(predictions, targets)
 
 
 def log_likelihood(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
@@ -18,7 +35,7 @@ def log_likelihood(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
         -0.6931
     """
     chosen = probabilities.gather(1, labels[:, None]).clamp(min=torch.finfo(torch.float32).tiny)
-    return float(chosen.log().mean())
+    return math.fsum(chosen.log().flatten().tolist()) / len(chosen)  # exact, so in any order of the scans
 
 
 def macro_auc(probabilities: torch.Tensor, labels: torch.Tensor) -> float:

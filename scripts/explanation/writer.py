@@ -1,7 +1,5 @@
 """Heat maps beside the predictions: a handler of the evaluator."""
 
-import csv
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from monai.engines import Workflow
 from torch import nn
 
 from scripts.errors import UserError
+from scripts.evaluation import GrowingTable
 from scripts.scans import file_stem
 
 from .attention import slice_curve
@@ -64,23 +63,20 @@ class HeatMapWriter:
             )
         self.target = target
         self.overlays = overlays
-        self.count = 0
+        self.table = GrowingTable(self.folder / "heat_maps.csv", COLUMNS)
 
     def attach(self, engine: Workflow) -> None:
-        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.STARTED, self.table.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.add)
-
-    def start(self) -> None:
-        self.count = 0
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "heat_maps.csv").open("w", newline="") as file:
-            csv.DictWriter(file, COLUMNS).writeheader()
+        engine.add_event_handler(Events.COMPLETED, self.table.finish)
 
     def add(self, engine: Workflow) -> None:
         answers = [output["pred"].as_subclass(torch.Tensor) for output in engine.state.output]
-        items = list(zip(itertools.count(self.count), engine.state.batch, answers))
-        self.count += len(items)
-        items = [(number, item, answer) for number, item, answer in items if _answered(item, answer)]
+        items = [
+            (int(item["position"]), item, answer)
+            for item, answer in zip(engine.state.batch, answers, strict=True)
+            if _answered(item, answer)
+        ]
         if items:
             self._explain(items)
 
@@ -99,7 +95,7 @@ class HeatMapWriter:
             if self.overlays:
                 curve = None if curves is None else curves[index].cpu()
                 self._save_overlay(item, heat_map, stem, float(answer[heat_map.target]), curve)
-            self._add_row(item, heat_map, stem)
+            self.table.add([(number, self._row(item, heat_map, stem))])
             item["heat_map"] = f"{stem}.nii.gz"
 
     def _save_heat_map(self, item: dict[str, Any], heat_map: HeatMap, stem: str) -> None:
@@ -122,7 +118,7 @@ class HeatMapWriter:
         figure = draw_overlay(image.as_tensor()[0].cpu(), image.affine.numpy(), heat_map, title, curve)
         save_overlay(figure, self.folder / f"{stem}.png")
 
-    def _add_row(self, item: dict[str, Any], heat_map: HeatMap, stem: str) -> None:
+    def _row(self, item: dict[str, Any], heat_map: HeatMap, stem: str) -> dict[str, Any]:
         row = {
             "image": item["name"],
             "heat_map": f"{stem}.nii.gz",
@@ -134,8 +130,7 @@ class HeatMapWriter:
         if heat_map.scale:
             place = heat_map.hottest_in_world(item["image"].affine).round(1).tolist()
             row |= dict(zip(COLUMNS[-3:], place, strict=True))
-        with (self.folder / "heat_maps.csv").open("a", newline="") as file:
-            csv.DictWriter(file, COLUMNS).writerow(row)
+        return row
 
 
 def _answered(item: Mapping[str, Any], answer: torch.Tensor) -> bool:

@@ -1,15 +1,17 @@
 """What is learnt and how: loss, batches, augmentation, checkpoints."""
 
 from .augmentation import dual_attention_augmentation, prior_attention_augmentation
-from .batches import ClassBalancedBatches, ShuffledBatches, class_shares
+from .batches import ClassBalancedBatches, OrderedBatches, ShuffledBatches, class_shares
 from .checkpoints import BestAndLast, LoadWeights
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
 from .history import EpochHistory
 from .losses import LossTerms, MultiTaskLoss
+from .parallel import AverageStatistics, average_gradients
 from .preparation import prepare_scans
 from .record import describe_environment, record_run
 
 __all__ = [
+    "AverageStatistics",
     "BestAndLast",
     "ClassBalancedBatches",
     "EpochHistory",
@@ -17,8 +19,10 @@ __all__ = [
     "LossTermRecorder",
     "LossTerms",
     "MultiTaskLoss",
+    "OrderedBatches",
     "ReseedEachEpoch",
     "ShuffledBatches",
+    "average_gradients",
     "class_shares",
     "describe_environment",
     "dual_attention_augmentation",

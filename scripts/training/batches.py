@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch.distributed as dist
 from torch.utils.data import Sampler
 
 from scripts.errors import UserError
+from scripts.processes import rank, world_size
 
-__all__ = ["ClassBalancedBatches", "ShuffledBatches", "class_shares"]
+__all__ = ["ClassBalancedBatches", "OrderedBatches", "ShuffledBatches", "class_shares"]
 
 
 class _EpochBatches(Sampler[list[int]]):
@@ -24,8 +24,7 @@ class _EpochBatches(Sampler[list[int]]):
         self.batches_per_epoch = batches_per_epoch
         self.seed = seed
         self.epoch = 0
-        parallel = dist.is_available() and dist.is_initialized()
-        self.rank, self.world_size = (dist.get_rank(), dist.get_world_size()) if parallel else (0, 1)
+        self.rank, self.world_size = rank(), world_size()
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, counted from 0, whose batches come next."""
@@ -151,3 +150,38 @@ def class_shares(sampler: partial[_EpochBatches], classes: int = 3) -> list[floa
     # A class without scans counts as one: no share is zero, so that priors can be divided.
     counts = bound.arguments.get("counts") or [max(labels.count(label), 1) for label in range(classes)]
     return (np.asarray(counts, dtype=float) / np.sum(counts)).tolist()
+
+
+class OrderedBatches(Sampler[list[int]]):
+    """Cut all scans into batches in their order; each process takes every so many-th batch.
+
+    For evaluation and inference: no scan is left out, none comes twice, and each meets the companions in
+    its batch that it would meet in a single process, so its answer is the same to the last bit.
+
+    Args:
+        data: a data set or datalist items.
+        batch_size: scans in a batch; the last may have fewer.
+
+    Raises:
+        UserError: there are fewer batches than processes.
+
+    Example:
+        >>> list(OrderedBatches(range(5), batch_size=2))
+        [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(self, data: Sequence[Any], batch_size: int) -> None:
+        starts = range(0, len(data), batch_size)
+        if len(starts) < world_size():
+            raise UserError(
+                f"{len(data)} scans in batches of {batch_size} leave some of {world_size()} processes idle; "
+                f"lower the batch size or start fewer processes"
+            )
+        own = starts[rank() :: world_size()]
+        self.batches = [list(range(start, min(start + batch_size, len(data)))) for start in own]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)

@@ -12,6 +12,7 @@ from monai.utils import ensure_tuple
 
 from scripts.errors import UserError
 from scripts.networks import Ensemble, load_weights
+from scripts.processes import rank
 
 __all__ = ["BestAndLast", "LoadWeights"]
 
@@ -22,7 +23,8 @@ class BestAndLast:
     """Keep the best weights as ``model.pt`` and all that is needed to resume as ``last_state.pt``.
 
     The best is what the evaluator's key metric, on the scans that select, says. Attach after the handler
-    that validates. Files are replaced whole, so an interrupted run never leaves half of one.
+    that validates. Files are replaced whole, so an interrupted run never leaves half of one. Of several
+    processes the first writes, and all resume.
 
     Args:
         ckpt_dir: where the two files go.
@@ -58,6 +60,8 @@ class BestAndLast:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
 
     def start(self, engine: Workflow) -> None:
+        if engine.state.iteration:  # a federated client's next round
+            return
         path = self.ckpt_dir / LAST_STATE
         if self.resume:
             self._load(engine, path)
@@ -68,6 +72,8 @@ class BestAndLast:
             )
 
     def save(self, engine: Workflow) -> None:
+        if rank() > 0:
+            return
         self.ckpt_dir.mkdir(parents=True, exist_ok=True)
         best = self.evaluator.state
         if best.best_metric_epoch == engine.state.epoch:

@@ -8,9 +8,12 @@ from ignite.engine import Events
 from monai.engines import IterationEvents, Workflow
 from monai.utils import set_determinism
 
+from scripts.processes import rank
 from scripts.training.losses import MultiTaskLoss
 
 __all__ = ["LossTermRecorder", "ReseedEachEpoch", "prepare_plain_batch"]
+
+RANK_STRIDE = 1_000_003  # no two processes augment alike, in any epoch
 
 
 def prepare_plain_batch(
@@ -55,7 +58,7 @@ class ReseedEachEpoch:
 
     def __call__(self, engine: Workflow) -> None:
         epoch = engine.state.epoch - 1  # ignite counts from 1
-        seed = self.seed + epoch
+        seed = self.seed + epoch + RANK_STRIDE * rank()
         set_determinism(seed)  # also what the loader's workers draw their seeds from
         self.dataset.set_random_state(seed)
         self.batch_sampler.set_epoch(epoch)

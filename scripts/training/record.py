@@ -14,6 +14,8 @@ import torch
 from monai.bundle import ConfigParser
 from monai.utils import ensure_tuple
 
+from scripts.processes import world_size
+
 __all__ = ["describe_environment", "record_run"]
 
 
@@ -46,6 +48,7 @@ def record_run(
         "command": shlex.join(["python", "-m", "monai.bundle", *sys.argv[1:]])
         if config is not None
         else None,
+        "processes": world_size(),
         "seed": seed,
         "datalist_sha256": hashlib.sha256(Path(datalist).read_bytes()).hexdigest(),
         "audit": audit,

@@ -4,6 +4,8 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from monai.transforms import Compose, Randomizable, RandomizableTrait, Transform
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from scripts.processes import gather, rank, world_size
 from scripts.scans import RefusedScan
 
 from .fingerprint import fingerprint
@@ -39,7 +42,8 @@ class ScanDataset(Dataset, Randomizable):
         transform: e.g. :func:`preprocessing`, followed by augmentation.
         cache_dir: folder of the entries; None computes each item each time.
         keep_refused: return a refused scan as a grid of zeros and not raise; every item then has
-            ``refusal``, ``{"code": ..., "message": ...}``, with empty strings where the scan was accepted.
+            ``refusal``, ``{"code": ..., "message": ...}``, with empty strings where the scan was accepted,
+            and ``position``, its index among the items.
     """
 
     def __init__(
@@ -75,7 +79,7 @@ class ScanDataset(Dataset, Randomizable):
             refusal = {"code": error.code, "message": error.reason}
             item = self._blank(item)
         if self.keep_refused:
-            item["refusal"] = dict(refusal)
+            item["refusal"], item["position"] = dict(refusal), index
         item = self.transform(item, start=self.fixed)
         return {key: value for key, value in item.items() if key not in self.uneven}
 
@@ -117,13 +121,19 @@ class ScanDataset(Dataset, Randomizable):
 def prepare(datasets: ScanDataset | Iterable[ScanDataset], num_workers: int = 0) -> list[RefusedScan]:
     """Fill the cache in parallel processes, and return all refusals, in the order of the items.
 
+    Under ``torchrun`` each process takes its share of the scans, and all return the refusals of all.
+
     Args:
         datasets: one, or those of a run; those without a cache_dir are only checked.
         num_workers: processes; 0 works in this one.
     """
     datasets = [datasets] if isinstance(datasets, ScanDataset) else list(datasets)
-    loader = DataLoader(_Refusals(datasets), batch_size=None, num_workers=num_workers)
-    return [refusal for refusal in tqdm(loader, desc="preparing scans", unit="scan") if refusal is not None]
+    refusals = _Refusals(datasets)
+    own = range(rank(), len(refusals), world_size())
+    loader = DataLoader(refusals, batch_size=None, sampler=own, num_workers=num_workers)
+    scans = tqdm(loader, desc="preparing scans", unit="scan", disable=rank() > 0)
+    found = [(index, refusal) for index, refusal in zip(own, scans, strict=True) if refusal is not None]
+    return [refusal for _, refusal in sorted(chain(*gather(found)), key=itemgetter(0))]
 
 
 class _Refusals(Dataset):

@@ -76,6 +76,12 @@ def test_json_has_the_same_rows_with_version_hash_and_settings(tmp_path):
     assert "research use only" in content["intended_use"]
 
 
+def test_rows_stand_by_position_and_those_without_one_as_they_came(tmp_path):
+    late, early = GOOD | {"name": "2", "position": 2}, GOOD | {"name": "1", "position": 1}
+    rows = write(tmp_path, [GOOD, late, early, GOOD], [SURE] * 4)
+    assert [row["image"] for row in rows] == ["a.nii.gz", "a.nii.gz", "1", "2"]
+
+
 def test_an_interrupted_run_keeps_the_rows_it_had(tmp_path):
     with pytest.raises(RuntimeError, match="power cut"):
         write(tmp_path, [GOOD, GOOD, GOOD], [SURE] * 3, stop_after=2)

@@ -1,4 +1,5 @@
 import csv
+from itertools import chain
 
 import nibabel
 import numpy as np
@@ -42,6 +43,8 @@ def write(folder, network, batches, **options):
             x = torch.stack([one["image"].as_tensor() for one in batch])
             return [{"pred": answer} for answer in network.eval()(x).softmax(dim=1)]
 
+    for position, one in enumerate(chain(*batches)):
+        one["position"] = position
     engine = Engine(step)
     options = {"method": default_method(network)} | options
     HeatMapWriter(folder, network, class_names=NAMES, **options).attach(engine)

@@ -5,7 +5,7 @@ import pytest
 import torch.distributed as dist
 
 from scripts.errors import UserError
-from scripts.training import ClassBalancedBatches, ShuffledBatches
+from scripts.training import ClassBalancedBatches, OrderedBatches, ShuffledBatches
 
 ITEMS = [{"label": label} for label in [0] * 23 + [1] * 11 + [2] * 7]
 
@@ -82,3 +82,22 @@ def test_shuffled_processes_draw_different_scans(process):
 def test_too_few_scans_for_a_batch_are_named():
     with pytest.raises(UserError, match="3 training scans fill no batch of 4"):
         ShuffledBatches(ITEMS[:3], batch_size=4)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_ordered_processes_share_the_batches_of_one_and_repeat_no_scan(process, world_size):
+    process(0, 1)
+    alone = list(OrderedBatches(ITEMS, batch_size=6))
+    shares = []
+    for rank in range(world_size):
+        process(rank, world_size)
+        shares += list(OrderedBatches(ITEMS, batch_size=6))
+    assert sorted(shares) == alone
+    assert sorted(chain(*shares)) == list(range(len(ITEMS)))
+
+
+def test_a_process_without_a_scan_is_refused_in_all_of_them(process):
+    for rank in range(3):
+        process(rank, 3)
+        with pytest.raises(UserError, match="4 scans in batches of 2 leave some of 3 processes idle"):
+            OrderedBatches(ITEMS[:4], batch_size=2)

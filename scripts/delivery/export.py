@@ -1,0 +1,183 @@
+"""Export a checkpoint as TorchScript, torch.export and ONNX, and prove that each answers alike.
+
+python -m scripts.delivery.export --ckpt_path RUN/model.pt --output_dir EXPORT
+    [--recipe configs/recipe_X.yaml] [--scans SCANS...] [--forms torchscript torch_export onnx]
+
+Without --scans the proof runs on two phantoms. Writes model.ts, model.pt2, model.onnx and export.json; the
+exit status is 1 when a form differs by more than the tolerance.
+"""
+
+import argparse
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import torch
+from monai.bundle import ConfigParser
+
+from scripts import bundle_root
+from scripts.errors import UserError, show_user_errors_in_one_line
+from scripts.networks import load_weights, weights_hash
+from scripts.phantoms import draw_phantom
+from scripts.scans import scan_items
+
+from .forms import FORMS, Source, check_packages
+from .parity import allowed_difference, largest_difference
+from .resolved import read_configs, resolved_metadata, resolved_text
+
+__all__ = ["export", "main", "read_temperature"]
+
+PHANTOM_SHAPE = (96, 96, 72)
+
+
+def export(
+    ckpt_path: str | Path,
+    output_dir: str | Path,
+    config_files: Sequence[str | Path],
+    scans: Sequence[str | Path] = (),
+    forms: Sequence[str] = tuple(FORMS),
+    tolerance: float = 1e-4,
+) -> dict[str, Any]:
+    """Write a checkpoint's forms and the record of how far each differs from eager PyTorch.
+
+    Args:
+        ckpt_path: a state dict; ``calibration.json`` beside it gives the temperature.
+        output_dir: gains the forms and ``export.json``.
+        config_files: ``inference.yaml`` and the recipe that the checkpoint was trained with.
+        scans: files and folders that the proof runs on; none: two phantoms.
+        forms: of ``torchscript``, ``torch_export``, ``onnx``.
+        tolerance: of a logit, absolute, times the largest logit where that is above 1.
+
+    Returns:
+        What ``export.json`` holds.
+
+    Raises:
+        UserError: the checkpoint does not fit, a scan is refused, a package is missing, or a form differs.
+    """
+    chosen = {name: FORMS[name] for name in forms}
+    check_packages(chosen)
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    parser = read_configs(config_files)
+    network = parser.get_parsed_content("network_def").eval()
+    load_weights(network, ckpt_path)
+    names, grids = _grids(parser, scans)
+    record = _record(parser, Path(ckpt_path), names)
+    with torch.no_grad():
+        record["allowed_difference"] = allowed_difference(network(grids), tolerance)
+    with tempfile.TemporaryDirectory() as texts:
+        config, metadata = _write_texts(parser, record, Path(texts))
+        source = Source(network, Path(ckpt_path), config, metadata, torch.rand(2, *grids.shape[1:]))
+        for name, form in chosen.items():
+            path = folder / form.file_name
+            form.write(source, path)
+            record["forms"][name] = _entry(path, largest_difference(network, form.read(path), grids))
+    (folder / "export.json").write_text(json.dumps(record, indent=2) + "\n")
+    _fail_if_different(record, folder)
+    return record
+
+
+def read_temperature(ckpt_path: Path) -> float:
+    """Return the temperature in ``calibration.json`` beside a checkpoint, 1 where there is none."""
+    path = ckpt_path.with_name("calibration.json")
+    return float(json.loads(path.read_text())["temperature"]) if path.is_file() else 1.0
+
+
+def _record(parser: ConfigParser, ckpt_path: Path, scans: list[str]) -> dict[str, Any]:
+    return {
+        "output": "logits; divide by the temperature, then softmax",
+        "class_names": list(parser["_meta_::network_data_format::outputs::pred::channel_def"].values()),
+        "temperature": read_temperature(ckpt_path),
+        "weights_sha256": weights_hash(ckpt_path),
+        "version": parser["_meta_::version"],
+        "compared_on": scans,
+        "forms": {},
+    }
+
+
+def _entry(path: Path, difference: float) -> dict[str, Any]:
+    return {
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "largest_difference": difference,
+    }
+
+
+def _grids(parser: ConfigParser, scans: Sequence[str | Path]) -> tuple[list[str], torch.Tensor]:
+    """Preprocess the scans as inference does; return their names and grids ``(N, 1, R, A, S)``."""
+    with tempfile.TemporaryDirectory() as folder:
+        if not scans:
+            scans = [_write_phantom(Path(folder, f"phantom_{label}.nii.gz"), label) for label in (0, 2)]
+        transform = parser.get_parsed_content("preprocessing")
+        items = scan_items(scans)
+        try:
+            grids = [transform(item)["image"].as_tensor() for item in items]
+        except RuntimeError as error:
+            raise UserError(f"a scan cannot be compared on: {error.__cause__ or error}") from error
+    return [item["name"] for item in items], torch.stack(grids)
+
+
+def _write_phantom(path: Path, label: int) -> Path:
+    phantom = draw_phantom(0, label, PHANTOM_SHAPE)
+    nibabel.save(nibabel.Nifti1Image(phantom.hounsfield, phantom.affine), path)
+    return path
+
+
+def _write_texts(parser: ConfigParser, record: dict[str, Any], folder: Path) -> tuple[Path, Path]:
+    """Write the config with its recipe applied, and the metadata with what the record says of the weights."""
+    config, metadata = folder / "inference.json", folder / "metadata.json"
+    config.write_text(resolved_text(parser))
+    known = ("output", "class_names", "temperature", "weights_sha256")
+    content = resolved_metadata(parser) | {"export": {key: record[key] for key in known}}
+    metadata.write_text(json.dumps(content, indent=2))
+    return config, metadata
+
+
+def _fail_if_different(record: dict[str, Any], folder: Path) -> None:
+    allowed = record["allowed_difference"]
+    for entry in record["forms"].values():
+        path, difference = folder / entry["file"], entry["largest_difference"]
+        print(f"{path}: logits differ from eager by {difference:.2g} at most")
+        if not difference <= allowed:
+            raise UserError(
+                f"{path}: logits differ from the network's by {difference:.2g}, over {allowed:.2g}"
+            )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.delivery.export", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("--ckpt_path", required=True, help="model.pt")
+    parser.add_argument("--output_dir", required=True)
+    parser.add_argument(
+        "--recipe", nargs="+", default=[], help="overlays that the checkpoint was trained with"
+    )
+    parser.add_argument("--scans", nargs="+", default=[], help="files and folders; none: two phantoms")
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--tolerance", type=float, default=1e-4)
+    options = parser.parse_args(arguments)
+    show_user_errors_in_one_line()
+    base = Path(bundle_root(), "configs", "inference.yaml")
+    record = export(
+        options.ckpt_path,
+        options.output_dir,
+        [base, *options.recipe],
+        options.scans,
+        options.forms,
+        options.tolerance,
+    )
+    worst = max(entry["largest_difference"] for entry in record["forms"].values())
+    print(
+        f"{', '.join(record['forms'])} answer as eager PyTorch does for {len(record['compared_on'])} scans: "
+        f"logits within {worst:.2g} (allowed {record['allowed_difference']:.2g})"
+    )
+
+
+if __name__ == "__main__":
+    main()
