@@ -2,12 +2,13 @@
 
 from .intervals import patient_bootstrap
 from .metrics import classification_metrics
-from .predictions import PredictionWriter, fail_if_refused, read_predictions
+from .predictions import PredictionWriter, class_columns, fail_if_refused, read_predictions
 from .selection import log_likelihood, macro_auc
 from .summary import write_metrics
 
 __all__ = [
     "PredictionWriter",
+    "class_columns",
     "classification_metrics",
     "fail_if_refused",
     "log_likelihood",

@@ -34,6 +34,7 @@ class PredictionWriter:
     ``predictions.json`` follows at the end with the same rows, and the version, checkpoint and settings
     that made them. The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``,
     and ``patient``, ``label`` and ``heat_map`` (a path) where known; its output has ``pred``, probabilities.
+    Each item gains its row as ``answer``, for handlers that come later.
 
     Args:
         output_dir: where the two files go.
@@ -84,7 +85,10 @@ class PredictionWriter:
 
     def add(self, engine: Workflow) -> None:
         items = zip(engine.state.batch, engine.state.output, strict=True)
-        rows = [self.row(item, output["pred"]) for item, output in items]
+        rows = []
+        for item, output in items:
+            item["answer"] = self.row(item, output["pred"])
+            rows.append(item["answer"])
         with (self.folder / "predictions.csv").open("a", newline="") as file:
             csv.DictWriter(file, self.columns).writerows(rows)
         self.rows += rows

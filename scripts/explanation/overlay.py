@@ -8,7 +8,7 @@ import torch
 
 from .explaining import HeatMap
 
-__all__ = ["draw_overlay", "save_overlay"]
+__all__ = ["STRONGEST", "draw_overlay", "most_attended", "save_overlay"]
 
 PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}  # axes (R, A, S) across and up the picture
 SLICES = 3  # most attended slices, beside the planes through the maximum

@@ -11,6 +11,8 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from torch import nn
 
+from scripts.scans import file_stem
+
 from .attention import slice_curve
 from .explaining import HeatMap, explain
 from .heat_map_file import heat_on_scan, save_heat_map
@@ -89,7 +91,7 @@ class HeatMapWriter:
         heat_maps = explain(self.method, x, classes)
         curves = slice_curve(self.network, x) if self.overlays else None
         for index, ((number, item, answer), heat_map) in enumerate(zip(items, heat_maps, strict=True)):
-            stem = f"heat_maps/{number:04d}_{_stem(item['name'])}"
+            stem = f"heat_maps/{number:04d}_{file_stem(item['name'])}"
             self._save_heat_map(item, heat_map, stem)
             if self.overlays:
                 curve = None if curves is None else curves[index].cpu()
@@ -135,11 +137,3 @@ class HeatMapWriter:
 
 def _answered(item: Mapping[str, Any], answer: torch.Tensor) -> bool:
     return not item["refusal"]["code"] and bool(torch.isfinite(answer).all())
-
-
-def _stem(name: str) -> str:
-    """Return a file name without folder and the endings that scans have."""
-    stem = Path(name).name or "scan"
-    for ending in (".gz", ".nii", ".nrrd", ".mha", ".mhd"):
-        stem = stem.removesuffix(ending)
-    return stem

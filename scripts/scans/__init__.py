@@ -1,9 +1,11 @@
 """A scan on disk -> HU and its affine, checked to be a chest CT; its lungs; or a refusal that says why."""
 
 from .checks import check_hounsfield, check_shape
-from .finding import find_scans
+from .dicom import series_files
+from .finding import find_scans, is_dicom_folder
 from .items import scan_items
 from .lungs import Lungs, find_lungs
+from .names import file_stem
 from .reading import ScanReader
 from .refusal import RefusedScan
 from .resampling import resample
@@ -21,13 +23,16 @@ __all__ = [
     "box_affine",
     "check_hounsfield",
     "check_shape",
+    "file_stem",
     "find_lungs",
     "find_scans",
+    "is_dicom_folder",
     "join_zip_path",
     "resample",
     "scan_exists",
     "scan_files",
     "scan_items",
+    "series_files",
     "split_zip_path",
     "zip_folders",
 ]

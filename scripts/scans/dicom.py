@@ -8,7 +8,7 @@ import numpy as np
 from .finding import is_dicom
 from .refusal import RefusedScan
 
-__all__ = ["read_series"]
+__all__ = ["read_series", "series_files"]
 
 HEADER_TAGS = [
     "Modality",
@@ -43,18 +43,33 @@ def read_series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     import SimpleITK as sitk
 
-    headers = _headers(folder)
-    positions, affine = _geometry(headers, str(folder))
-    files = [str(headers[i].filename) for i in np.argsort(positions, kind="stable")]
+    files, affine = series_files(folder)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(files)
+    reader.SetFileNames([str(file) for file in files])
     try:
         image = reader.Execute()
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise RefusedScan("unreadable", str(folder), f"its pixels could not be decoded ({reason})") from error
     return sitk.GetArrayFromImage(image).T, affine
+
+
+def series_files(folder: Path) -> tuple[list[Path], np.ndarray]:
+    """Return the slices of the one CT series of a folder, in the order of :func:`read_series`'s last axis.
+
+    Args:
+        folder: as for :func:`read_series`.
+
+    Returns:
+        The files, and the affine to world mm in DICOM's LPS+.
+
+    Raises:
+        RefusedScan: as :func:`read_series` does, but for pixels.
+    """
+    headers = _headers(folder)
+    positions, affine = _geometry(headers, str(folder))
+    return [Path(headers[i].filename) for i in np.argsort(positions, kind="stable")], affine
 
 
 def _headers(folder: Path) -> list[Any]:
