@@ -15,6 +15,7 @@ __all__ = ["heat_captures"]
 
 SERIES_NUMBER = 9004
 CAPTION = "Research use only"
+LARGEST_TEXT = 16.0  # pixels
 PLACE = (  # of the source slice: not in the object's own definition, but allowed, and viewers use it
     "FrameOfReferenceUID",
     "PositionReferenceIndicator",
@@ -73,11 +74,13 @@ def _blend(hounsfield: np.ndarray, heat: np.ndarray, window: tuple[float, float]
 
 
 def _captioned(picture: np.ndarray, text: str) -> np.ndarray:
-    """Write a line of text, as wide as the picture allows, into the upper left corner."""
+    """Write a line of text, as large as the picture's width allows, into the upper left corner."""
     from PIL import Image, ImageDraw, ImageFont
 
     image = Image.fromarray(picture)
-    size = min(16.0, 1.8 * image.width / len(text))
+    size = min(
+        LARGEST_TEXT, LARGEST_TEXT * (image.width - 4) / ImageFont.load_default(LARGEST_TEXT).getlength(text)
+    )
     ImageDraw.Draw(image).text((2, 2), text, fill=(255, 255, 0), font=ImageFont.load_default(size))
     return np.asarray(image)
 
