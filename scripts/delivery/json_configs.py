@@ -1,5 +1,7 @@
 """The JSON twins of the YAML configs: MONAI's own clients look only for JSON.
 
+Their metadata is in them: MONAI Label reads a config without reading metadata.json, to which its knobs refer.
+
 python -m scripts.delivery.json_configs
 """
 
@@ -16,12 +18,14 @@ NAMES = ("train", "evaluate", "inference", "train_lobes", "inference_lobes")
 
 
 def as_json(config: str | Path) -> str:
-    """Return a YAML config as JSON text.
+    """Return a YAML config as JSON text, metadata included.
 
     Args:
         config: path of the YAML file.
     """
-    return json.dumps(ConfigParser.load_config_file(config), indent=2, ensure_ascii=False) + "\n"
+    metadata = json.loads(Path(config).with_name("metadata.json").read_text())
+    content = {"_meta_": metadata, **ConfigParser.load_config_file(config)}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def write_json_configs() -> None:

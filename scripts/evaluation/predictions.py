@@ -31,7 +31,8 @@ class PredictionWriter:
     that made them, among them how many scans were read as HU and how many as grey levels of which window.
     The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``, and
     ``patient``, ``label`` and ``heat_map`` (a path) where known; its output has ``pred``, probabilities.
-    Of several processes that share the scans the first writes all rows, by the items' ``position``.
+    Each item gains its row as ``answer``, for handlers that come later. Of several processes that share the
+    scans the first writes all rows, by the items' ``position``.
 
     Args:
         output_dir: where the two files go.
@@ -87,9 +88,9 @@ class PredictionWriter:
 
     def add(self, engine: Workflow) -> None:
         items = zip(engine.state.batch, engine.state.output, strict=True)
-        self.table.add(
-            (int(item.get("position", 0)), self.row(item, output["pred"])) for item, output in items
-        )
+        for item, output in items:
+            item["answer"] = self.row(item, output["pred"])
+        self.table.add((int(item.get("position", 0)), item["answer"]) for item in engine.state.batch)
         self.intensities.update(
             item["image"].meta["intensity"] for item in engine.state.batch if not item["refusal"]["code"]
         )

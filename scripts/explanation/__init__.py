@@ -11,11 +11,12 @@ from .localisation import localise, summarise
 from .measuring import measure_localisation
 from .method import HeatMapMethod
 from .occlusion import Occlusion
-from .overlay import draw_overlay, save_overlay
+from .overlay import STRONGEST, draw_overlay, most_attended, save_overlay
 from .randomisation import map_correlation, randomised
 from .writer import HeatMapWriter
 
 __all__ = [
+    "STRONGEST",
     "AttentionMap",
     "ClassActivation",
     "DetectionGradCAM",
@@ -35,6 +36,7 @@ __all__ = [
     "localise",
     "map_correlation",
     "measure_localisation",
+    "most_attended",
     "randomised",
     "save_heat_map",
     "save_overlay",

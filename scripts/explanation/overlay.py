@@ -10,7 +10,7 @@ from scripts.transforms import PLANES, show_plane
 
 from .explaining import HeatMap
 
-__all__ = ["draw_overlay", "save_overlay"]
+__all__ = ["STRONGEST", "draw_overlay", "most_attended", "save_overlay"]
 
 SLICES = 3  # most attended slices, beside the planes through the maximum
 STRONGEST = 0.6  # opacity where the heat is 1; it falls with the heat

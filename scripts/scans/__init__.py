@@ -15,6 +15,7 @@ from .refusal import CODES, RefusedScan
 from .resampling import resample
 from .scan import AIR, Scan, box_affine
 from .scan_files import ScanFile, scan_exists, scan_files
+from .series import series_files
 from .volume import Volume
 from .zip_paths import join_zip_path, split_zip_path, zip_folders
 
@@ -48,6 +49,7 @@ __all__ = [
     "scan_exists",
     "scan_files",
     "scan_items",
+    "series_files",
     "split_zip_path",
     "zip_folders",
 ]

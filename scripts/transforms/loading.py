@@ -21,7 +21,7 @@ class LoadScand(MapTransform):
 
     Shape:
         - Output: MetaTensor ``(1, X, Y, Z)`` in HU, in the order and integer type of the file, with the
-          affine to world mm (RAS+). Its meta holds ``filename_or_obj`` (the name), ``original_affine``,
+          affine to world mm (RAS+). Its meta holds ``filename_or_obj`` (the name), ``path``, ``original_affine``,
           ``flags`` (words parted by spaces), ``intensity`` ("HU", or the window) and ``hounsfield`` (what
           a declared window can show, or None).
 
@@ -43,6 +43,7 @@ class LoadScand(MapTransform):
             volume = self.read(d[key], declared, name)
             meta = {
                 "filename_or_obj": name,
+                "path": str(d[key]),
                 "original_affine": volume.affine.copy(),
                 "space": "RAS",
                 "flags": " ".join(volume.flags),

@@ -32,7 +32,7 @@ class ToGrid(Transform):
     Shape:
         - Input: MetaTensor ``(1, X, Y, Z)`` in HU, of any orientation
         - Output: MetaTensor ``(1, R, A, S)``, float32 in 0..1, whose affine maps grid voxels to world mm.
-          Its meta holds ``filename_or_obj``, ``original_affine``, ``original_shape``, ``box_low`` and
+          Its meta holds ``filename_or_obj``, ``path``, ``original_affine``, ``original_shape``, ``box_low`` and
           ``box_high`` (faces in the scan's canonical voxels), ``region``, ``intensity`` (as it was read), and
           ``flags`` (words parted by spaces: lists of different lengths do not collate).
 
@@ -66,6 +66,7 @@ class ToGrid(Transform):
         read_flags = str(image.meta.get("flags", "")).split()
         source = {
             "filename_or_obj": name,
+            "path": str(image.meta.get("path", "")),
             "original_affine": torch.from_numpy(affine.copy()),
             "original_shape": torch.tensor(image.shape[1:]),
             "intensity": str(image.meta.get("intensity", "HU")),
@@ -77,6 +78,7 @@ class ToGrid(Transform):
         """Return the grid of a refused scan: zeros, with the same meta keys as any other."""
         source = {
             "filename_or_obj": name,
+            "path": "",
             "original_affine": torch.eye(4, dtype=torch.float64),
             "original_shape": torch.zeros(3, dtype=torch.int64),
             "intensity": "",

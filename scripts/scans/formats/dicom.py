@@ -18,7 +18,7 @@ from .dicom_slices import Slice, read_slices
 from .dicom_stack import stack
 from .itk import LPS_TO_RAS
 
-__all__ = ["read_dicom"]
+__all__ = ["dicom_order", "read_dicom"]
 
 
 def read_dicom(files: list[ScanFile], declared: Declaration, name: str) -> Volume:
@@ -39,12 +39,31 @@ def read_dicom(files: list[ScanFile], declared: Declaration, name: str) -> Volum
     Raises:
         RefusedScan: not one patient, series and orientation; a slice missing or there twice; unreadable.
     """
-    slices = choose_series(read_slices(files, name), declared.series, name)
-    slices, affine = stack(slices, name)
+    slices, affine = _order(files, declared, name)
     rows, columns = slices[0].size
     check_voxels((columns, rows, len(slices)), name)
     sharp = any(is_sharp(slice_.kernel) for slice_ in slices)
-    return Volume(_pixels(slices, name), LPS_TO_RAS @ affine, ("sharp_kernel",) if sharp else ())
+    return Volume(_pixels(slices, name), affine, ("sharp_kernel",) if sharp else ())
+
+
+def dicom_order(files: list[ScanFile], declared: Declaration, name: str) -> tuple[list[ScanFile], np.ndarray]:
+    """Return the file of each slice in the order of :func:`read_dicom`'s last axis, and the affine (RAS+).
+
+    Args:
+        files: as there.
+        declared: as there.
+        name: as there.
+
+    Raises:
+        RefusedScan: as there, but for pixels.
+    """
+    slices, affine = _order(files, declared, name)
+    return [slice_.file for slice_ in slices], affine
+
+
+def _order(files: list[ScanFile], declared: Declaration, name: str) -> tuple[list[Slice], np.ndarray]:
+    slices, affine = stack(choose_series(read_slices(files, name), declared.series, name), name)
+    return slices, LPS_TO_RAS @ affine
 
 
 def _pixels(slices: list[Slice], name: str) -> np.ndarray:

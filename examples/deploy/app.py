@@ -1,0 +1,100 @@
+"""MONAI Deploy: DICOM in, this bundle, DICOM out.
+
+python examples/deploy/app.py --input DICOM_FOLDER --output OUT --ckpt_path model.pt [--recipe recipe_X.yaml]
+
+The SDK finds the CT series among what lies in the folder; the bundle itself, as ``run inference`` runs it,
+reads, checks and answers for them, so that an answer here is the answer there. docs/dicom.md says why the
+SDK's own bundle operator is not used.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigWorkflow
+from monai.deploy.core import Application, Fragment, Operator, OperatorSpec
+from monai.deploy.operators.dicom_data_loader_operator import DICOMDataLoaderOperator
+from monai.deploy.operators.dicom_series_selector_operator import DICOMSeriesSelectorOperator
+
+ROOT = Path(__file__).resolve().parents[2]
+CT_SERIES = json.dumps({"selections": [{"name": "CT", "conditions": {"Modality": "^CT$"}}]})
+
+
+class BundleOperator(Operator):
+    """Run the bundle on the selected series; write answers, and DICOM objects in the series' own studies."""
+
+    def __init__(
+        self, fragment: Fragment, *args: Any, output: Path, settings: dict[str, Any], **kwargs: Any
+    ) -> None:
+        self.output = output
+        self.settings = settings
+        super().__init__(fragment, *args, **kwargs)
+
+    def setup(self, spec: OperatorSpec) -> None:
+        spec.input("series")
+
+    def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
+        studies = op_input.receive("series")
+        series = [selected.series for study in studies for selected in study.selected_series]
+        if not series:
+            raise SystemExit("error: no CT series in the input folder")
+        scans = [str(self._folder(one)) for one in series]
+        names = ["inference.yaml", *self.settings.pop("recipes"), "dicom.yaml"]
+        configs = [str(ROOT / "configs" / name) for name in names]
+        workflow = ConfigWorkflow(
+            configs, workflow_type="inference", run_id="inference", logging_file=False,
+            scans=scans, output_dir=str(self.output), num_workers=0, **self.settings,
+        )  # fmt: skip
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+
+    def _folder(self, series: Any) -> Path:
+        """Link the files of one series into a folder: several series may share the input folder."""
+        folder = self.output / "series" / str(series.SeriesInstanceUID)
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, instance in enumerate(series.get_sop_instances()):
+            link = folder / f"{number:04d}.dcm"
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path(instance.get_native_sop_instance().filename).resolve())
+        return folder
+
+
+class ChestCtApplication(Application):
+    """Three operators in a row: load, select, answer."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        super().__init__([])  # the SDK would read the command line, which is read here
+
+    def compose(self) -> None:
+        settings = {"ckpt_path": str(self.options.ckpt_path), "recipes": self.options.recipe}
+        load = DICOMDataLoaderOperator(self, input_folder=self.options.input, name="load")
+        select = DICOMSeriesSelectorOperator(self, rules=CT_SERIES, all_matched=True, name="select")
+        answer = BundleOperator(self, output=self.options.output.resolve(), settings=settings, name="answer")
+        self.add_flow(load, select, {("dicom_study_list", "dicom_study_list")})
+        self.add_flow(select, answer, {("study_selected_series_list", "series")})
+
+
+def main() -> None:
+    """Run the application on the folder that the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--input", type=Path, required=True, help="folder of DICOM files")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--ckpt_path", type=Path, required=True)
+    parser.add_argument(
+        "--recipe", nargs="*", default=[], help="recipe_X.yaml that the checkpoint was trained with"
+    )
+    options = parser.parse_args()
+    logging.getLogger().setLevel(logging.WARNING)
+    sys.path.insert(0, str(ROOT))
+    ChestCtApplication(options).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+r"""Start MONAI Label on this machine's loopback, ask it about one scan, print its answers, and stop it.
+
+python examples/monai_label/demo.py --scan SCAN.nii.gz --work_dir DIR \
+    [--ckpt_path model.pt --spatial_shape R A S] [--lobe_ckpt_path lobe_model.pt]
+
+Run it by the Python of MONAI Label's own environment. Without a checkpoint the weights are random: then the
+demo shows that the parts talk to each other, not what a trained network says.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import monailabel
+import torch
+from monai.bundle import ConfigParser
+
+ROOT = Path(__file__).resolve().parents[2]
+STOCK_APP = Path(sys.prefix, "monailabel", "sample-apps", "monaibundle")
+CLASSIFIER = "chest_ct_classification"  # the stock app tells the kind of task by the name's ending
+START_WITHIN, ANSWER_WITHIN = 240, 240  # seconds
+HOST = "127.0.0.1"
+
+
+def stage_bundle(folder: Path, options: argparse.Namespace) -> None:
+    """Lay out the bundle as a release has it: configs, scripts, and weights in models/."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "models").mkdir(parents=True)
+    (folder / "scripts").symlink_to(ROOT / "scripts")
+    shutil.copytree(ROOT / "configs", folder / "configs")
+    if options.spatial_shape:
+        path = folder / "configs" / "inference.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"spatial_shape": options.spatial_shape}))
+    weights = {
+        "inference": ("model.pt", options.ckpt_path),
+        "inference_lobes": ("lobe_model.pt", options.lobe_ckpt_path),
+    }
+    for config, (name, checkpoint) in weights.items():
+        if checkpoint:
+            shutil.copy(checkpoint, folder / "models" / name)
+        elif (folder / "configs" / f"{config}.json").is_file():
+            torch.manual_seed(0)
+            parser = ConfigParser(ConfigParser.load_config_file(folder / "configs" / f"{config}.json"))
+            torch.save(parser.get_parsed_content("network_def").state_dict(), folder / "models" / name)
+
+
+@contextlib.contextmanager
+def server(app: Path, studies: Path, conf: dict[str, str], log: Path, port: int) -> Iterator[str]:
+    """Run MONAI Label until the block ends; give its address."""
+    settings = [part for item in conf.items() for part in ("--conf", *item)]
+    command = [
+        sys.executable,
+        "-m",
+        "monailabel.main",
+        "start_server",
+        "--app",
+        str(app),
+        "--studies",
+        str(studies),
+    ]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, "--host", HOST, "--port", str(port), *settings],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=log.parent,
+            env=os.environ
+            | {"PYTHONPATH": str(Path(monailabel.__file__).parents[1]), "MONAI_LABEL_AUTH_ENABLE": "false"},
+        )
+    try:
+        address = f"http://{HOST}:{port}"
+        give_up = time.monotonic() + START_WITHIN
+        while True:
+            try:
+                ask(f"{address}/info/", None)
+                break
+            except (urllib.error.URLError, ConnectionError):
+                if process.poll() is not None or time.monotonic() > give_up:
+                    raise SystemExit(f"error: MONAI Label did not start; see {log}") from None
+                time.sleep(1)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def ask(address: str, parameters: dict[str, str] | None) -> Any:
+    """Ask and return the JSON answer; parameters make it a POST."""
+    body = None if parameters is None else urllib.parse.urlencode(parameters).encode()
+    with urllib.request.urlopen(urllib.request.Request(address, body), timeout=ANSWER_WITHIN) as reply:
+        return json.loads(reply.read())
+
+
+def classify(address: str, model: str, scan: str) -> list[dict[str, Any]]:
+    """Ask a classifier about a scan of the studies; return its classes with their scores."""
+    query = urllib.parse.urlencode({"image": scan, "output": "json"})
+    return ask(f"{address}/infer/{model}?{query}", {"params": json.dumps({"device": "cpu"})})["prediction"]
+
+
+def segment(address: str, model: str, scan: str, to: Path) -> None:
+    """Ask a segmenter about a scan of the studies; write its label map."""
+    query = urllib.parse.urlencode({"image": scan, "output": "image"})
+    body = urllib.parse.urlencode({"params": json.dumps({"device": "cpu"})}).encode()
+    with urllib.request.urlopen(f"{address}/infer/{model}?{query}", body, timeout=ANSWER_WITHIN) as reply:
+        to.write_bytes(reply.read())
+
+
+def main() -> None:
+    """Serve with the stock app, then with the one beside this file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--scan", type=Path, required=True, help="NIfTI")
+    parser.add_argument("--work_dir", type=Path, required=True)
+    parser.add_argument("--ckpt_path", type=Path, help="of the classifier; random weights without it")
+    parser.add_argument("--lobe_ckpt_path", type=Path, help="of the lobe network; random weights without it")
+    parser.add_argument("--spatial_shape", type=int, nargs=3, help="the classifier's, where not the default")
+    parser.add_argument("--port", type=int, default=8123)
+    options = parser.parse_args()
+    work = options.work_dir.resolve()
+    stock = work / "stock_app"
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(STOCK_APP, stock)
+    bundle = stock / "model" / CLASSIFIER
+    sys.path.insert(0, str(ROOT))
+    stage_bundle(bundle, options)
+    studies = work / "studies"
+    studies.mkdir()
+    shutil.copy(options.scan, studies / "scan.nii.gz")
+    conf = {"models": CLASSIFIER, "zoo_source": "ngc", "sam2": "false", "skip_trainers": "true"}
+    with server(stock, studies, conf, work / "stock_app.log", options.port) as address:
+        print_classes("stock app", classify(address, CLASSIFIER, "scan"))
+    with server(
+        Path(__file__).parent, studies, {"bundle": str(bundle)}, work / "own_app.log", options.port + 1
+    ) as address:
+        models = sorted(ask(f"{address}/info/", None)["models"])
+        print(f"own app serves: {', '.join(models)}")
+        if "classification" in models:
+            print_classes("own app", classify(address, "classification", "scan"))
+        if "lobe_segmentation" in models:
+            segment(address, "lobe_segmentation", "scan", work / "lobes.nii.gz")
+            print_lobes(work / "lobes.nii.gz", options.scan)
+
+
+def print_classes(who: str, classes: list[dict[str, Any]]) -> None:
+    """Print a classifier's answer in one line."""
+    print(f"{who}: " + ", ".join(f"{one['label']} {one['score']:.4f}" for one in classes))
+
+
+def print_lobes(path: Path, scan: Path) -> None:
+    """Print the voxels of each label, and whether the map lies on the scan's voxels."""
+    import nibabel
+    import numpy as np
+
+    image: Any = nibabel.load(path)
+    on_scan = image.shape == nibabel.load(scan).shape
+    counts = np.bincount(np.asarray(image.dataobj).astype(int).ravel(), minlength=6)[1:].tolist()
+    place = "as the scan" if on_scan else "NOT as the scan"
+    print(f"own app: lobes 1 to 5 have {counts} voxels; shape {image.shape}, {place}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The coded words of the DICOM objects, from the standards' dictionaries or marked as private."""
+
+from typing import Any, NamedTuple
+
+from .library import highdicom
+
+__all__ = [
+    "ANATOMICAL_STRUCTURE",
+    "ANSWER",
+    "ARTIFICIAL_INTELLIGENCE",
+    "CHEST_CT_REPORT",
+    "COMMENT",
+    "DEVICE",
+    "GRADIENT_WEIGHTED_ACTIVATION",
+    "INDETERMINATE",
+    "LEFT",
+    "LOWER_LOBE",
+    "LUNG",
+    "MIDDLE_LOBE",
+    "NO_UNITS",
+    "PRIVATE_SCHEME",
+    "PROBABILITY",
+    "RIGHT",
+    "UPPER_LOBE",
+    "Code",
+    "class_code",
+]
+
+PRIVATE_SCHEME = "99CHESTCT"
+
+
+class Code(NamedTuple):
+    """A coded concept as the standards' tables have it."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+    def concept(self) -> Any:
+        """Return it as a ``highdicom.sr.CodedConcept``."""
+        return highdicom().sr.CodedConcept(*self)
+
+
+PROBABILITY = Code("122157", "DCM", "Probability")
+GRADIENT_WEIGHTED_ACTIVATION = Code("130403", "DCM", "Gradient-weighted class activation")
+DEVICE = Code("121007", "DCM", "Device")
+COMMENT = Code("121106", "DCM", "Comment")
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+CHEST_CT_REPORT = Code("24627-2", "LN", "CT Chest Report")
+NO_UNITS = Code("1", "UCUM", "no units")
+INDETERMINATE = Code("82334004", "SCT", "Indeterminate")
+ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
+LUNG = Code("39607008", "SCT", "Lung")
+UPPER_LOBE = Code("45653009", "SCT", "Upper lobe of lung")
+LOWER_LOBE = Code("90572001", "SCT", "Lower lobe of lung")
+MIDDLE_LOBE = Code("72481006", "SCT", "Middle lobe of right lung")
+LEFT = Code("7771000", "SCT", "Left")
+RIGHT = Code("24028007", "SCT", "Right")
+ANSWER = Code("answer", PRIVATE_SCHEME, "Most probable class")
+
+
+def class_code(name: str) -> Code:
+    """Return the private code of a class.
+
+    A classifier's class is no diagnosis: SNOMED CT's code for COVID-19 appears nowhere in the objects, so
+    that no search for the disease finds a scan because a network gave it some probability.
+
+    Example:
+        >>> class_code("other pneumonia")
+        Code(value='other_pneumonia', scheme='99CHESTCT', meaning='other pneumonia')
+    """
+    return Code(name.lower().replace("-", "_").replace(" ", "_"), PRIVATE_SCHEME, name)

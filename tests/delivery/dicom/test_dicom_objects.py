@@ -1,0 +1,219 @@
+"""The four objects: content, place in the patient, the standard's own validator."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from scripts.delivery.dicom import (
+    Producer,
+    classification_report,
+    frames_on_source,
+    heat_captures,
+    heat_parametric_map,
+    lobe_segmentation,
+    read_source,
+    report_lines,
+)
+from scripts.errors import UserError
+
+hd = pytest.importorskip("highdicom")
+pydicom = pytest.importorskip("pydicom")
+NAMES = ["non-pneumonia", "other pneumonia", "COVID-19"]
+PRODUCER = Producer("0.1.0", "ab" * 32, "MultiTaskNetwork")
+ANSWER = {
+    "image": "series", "prob_non_pneumonia": 0.1, "prob_other_pneumonia": 0.2, "prob_covid_19": 0.7,
+    "prediction": "COVID-19", "abstain": False, "reason": "", "flags": "",
+}  # fmt: skip
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@pytest.fixture
+def source(placed):
+    return read_source(placed[0])
+
+
+@pytest.fixture
+def lobes(source):
+    labels = np.zeros(source.shape, dtype=np.uint8)
+    for label, corner in enumerate([(2, 3, 1), (9, 4, 2), (14, 11, 3), (3, 15, 5), (19, 2, 8)], 1):
+        labels[tuple(slice(c, c + 2 + label // 2) for c in corner)] = label
+    return labels
+
+
+@pytest.fixture
+def heat(source):
+    values = np.zeros(source.shape, dtype=np.float32)
+    values[5:12, 7:18, 3:9] = 0.25
+    values[6, 17, 7] = 1.0
+    return values
+
+
+def saved(dataset, tmp_path):
+    dataset.save_as(tmp_path / "object.dcm")
+    return pydicom.dcmread(tmp_path / "object.dcm")
+
+
+def text(report):
+    return [line.strip() for line in report_lines(report)]
+
+
+def test_lobes_come_back_on_the_voxels_they_were_on(source, lobes, tmp_path):
+    volumes = frames_on_source(source, saved(lobe_segmentation(source, lobes, PRODUCER), tmp_path))
+    assert sorted(volumes) == [1, 2, 3, 4, 5]
+    for label, volume in volumes.items():
+        np.testing.assert_array_equal(volume, lobes == label)
+
+
+def test_highdicom_places_lobes_and_heat_where_the_source_has_them(source, lobes, heat, tmp_path):
+    """Oracle: highdicom's own reader, which takes the affine from the frames of the file."""
+    for dataset, expected, options in (
+        (lobe_segmentation(source, lobes, PRODUCER), lobes, {"combine_segments": True}),
+        (heat_parametric_map(source, heat, "COVID-19", PRODUCER), heat, {}),
+    ):
+        dataset.save_as(tmp_path / "object.dcm")
+        read = hd.seg.segread if options else hd.imread
+        volume = read(tmp_path / "object.dcm").get_volume(**options)
+        assert np.count_nonzero(volume.array) == np.count_nonzero(expected)
+        to_source = np.linalg.inv(source.affine) @ LPS_TO_RAS @ volume.affine
+        for index in np.argwhere(volume.array):
+            voxel = (to_source @ [*index, 1])[:3]
+            np.testing.assert_allclose(voxel, voxel.round(), atol=0.02)
+            assert volume.array[tuple(index)] == expected[tuple(voxel.round().astype(int))]
+
+
+def test_the_hottest_place_keeps_its_patient_coordinates(placed, source, heat, tmp_path):
+    folder, _, _ = placed
+    dataset = saved(heat_parametric_map(source, heat, "COVID-19", PRODUCER), tmp_path)
+    frame, row, column = np.unravel_index(dataset.pixel_array.argmax(), dataset.pixel_array.shape)
+    shared, group = dataset.SharedFunctionalGroupsSequence[0], dataset.PerFrameFunctionalGroupsSequence[frame]
+    along_row, along_column = np.reshape(shared.PlaneOrientationSequence[0].ImageOrientationPatient, (2, 3))
+    spacing = shared.PixelMeasuresSequence[0].PixelSpacing
+    corner = np.array(group.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
+    found = corner + along_row * spacing[1] * column + along_column * spacing[0] * row
+    slices = [pydicom.dcmread(path, stop_before_pixels=True) for path in folder.iterdir()]
+    header = next(s for s in slices if s.SOPInstanceUID == source.slices[7].SOPInstanceUID)
+    along_row, along_column = np.reshape(header.ImageOrientationPatient, (2, 3))
+    expected = np.array(header.ImagePositionPatient, dtype=float)
+    expected = expected + along_row * header.PixelSpacing[1] * 6 + along_column * header.PixelSpacing[0] * 17
+    np.testing.assert_allclose(found.astype(float), expected.astype(float), atol=1e-3)
+
+
+def test_the_heat_comes_back_in_floats_bit_for_bit(source, heat, tmp_path):
+    heat *= np.float32(1 / 3)
+    dataset = saved(heat_parametric_map(source, heat, "COVID-19", PRODUCER), tmp_path)
+    assert dataset.NumberOfFrames == 6 and "FloatPixelData" in dataset
+    np.testing.assert_array_equal(frames_on_source(source, dataset)[1], heat)
+    mapping = dataset.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
+    assert mapping.QuantityDefinitionSequence[0].ConceptCodeSequence[0].CodeValue == "130403"
+
+
+def test_overlays_lie_on_the_slices_with_the_heat_and_show_them(source, heat):
+    captures = heat_captures(source, heat, "COVID-19", PRODUCER, window=(-500.0, 1500.0))
+    places = {tuple(header.ImagePositionPatient): index for index, header in enumerate(source.slices)}
+    indices = [places[tuple(capture.ImagePositionPatient)] for capture in captures]
+    assert 7 in indices and indices == sorted(set(indices))
+    assert len({capture.SeriesInstanceUID for capture in captures}) == 1
+    assert [capture.InstanceNumber for capture in captures] == list(range(1, len(captures) + 1))
+    capture = captures[indices.index(7)]
+    assert capture.SourceImageSequence[0].ReferencedSOPInstanceUID == source.slices[7].SOPInstanceUID
+    pixels = capture.pixel_array
+    grey = np.clip((source.hounsfield(7) + 1250) / 1500, 0, 1) * 255
+    cold = heat[:, :, 7].T == 0
+    cold[:12] = False  # the caption
+    np.testing.assert_allclose(pixels[cold], np.repeat(grey[cold][:, None], 3, axis=1), atol=0.51)
+    hot = pixels[17, 6].astype(int)
+    assert np.ptp(hot) > 60  # coloured
+    assert np.ptp(pixels[:12], axis=2).max() > 60  # the caption is yellow
+
+
+def test_the_report_holds_each_probability_and_who_gave_it(source, tmp_path):
+    report = saved(classification_report(source, ANSWER, NAMES, PRODUCER), tmp_path)
+    lines = text(report)
+    wanted = [f"Probability: {value} (no units)" for value in (0.1, 0.2, 0.7)]
+    assert [line for line in lines if line.startswith("Probability:")] == wanted
+    tracked = [line for line in lines if line.startswith("Tracking Identifier: Probability")]
+    assert [line.rpartition("class ")[2] for line in tracked] == NAMES
+    assert "Most probable class: COVID-19 (covid_19, 99CHESTCT)" in lines
+    assert f"Algorithm Parameters: weights SHA-256: {'ab' * 32}" in lines
+    assert "Algorithm Version: 0.1.0" in lines
+    assert any(line.startswith("Comment: Research use only") for line in lines)
+    assert report.VerificationFlag == "UNVERIFIED"
+    assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.95])
+def test_no_report_states_the_disease_as_a_finding(source, probability, tmp_path):
+    answer = ANSWER | {"prob_covid_19": probability}
+    report = str(saved(classification_report(source, answer, NAMES, PRODUCER), tmp_path))
+    assert "121071" not in report and "840539006" not in report
+
+
+def test_an_abstention_is_indeterminate_and_says_why(source, tmp_path):
+    answer = ANSWER | {"abstain": True, "reason": "uncertain: the highest probability 0.700 is under 0.9"}
+    lines = text(saved(classification_report(source, answer, NAMES, PRODUCER), tmp_path))
+    assert "Most probable class: Indeterminate (82334004, SCT)" in lines
+    assert "Comment: Abstained: uncertain: the highest probability 0.700 is under 0.9" in lines
+    assert not any("covid_19" in line for line in lines)
+
+
+def test_a_refused_scan_has_no_report(source):
+    with pytest.raises(ValueError, match="was refused"):
+        classification_report(source, ANSWER | {"prediction": ""}, NAMES, PRODUCER)
+
+
+def objects(source, lobes, heat):
+    return [
+        classification_report(source, ANSWER, NAMES, PRODUCER),
+        lobe_segmentation(source, lobes, PRODUCER),
+        heat_parametric_map(source, heat, "COVID-19", PRODUCER),
+        heat_captures(source, heat, "COVID-19", PRODUCER, window=(-500.0, 1500.0))[0],
+    ]
+
+
+def test_all_belong_to_the_patient_the_study_and_the_frame_of_reference(source, lobes, heat):
+    header = source.slices[0]
+    datasets = objects(source, lobes, heat)
+    for dataset in datasets:
+        for keyword in (
+            "PatientID",
+            "PatientName",
+            "PatientSex",
+            "PatientBirthDate",
+            "StudyInstanceUID",
+            "StudyID",
+        ):
+            assert getattr(dataset, keyword) == getattr(header, keyword), keyword
+        assert dataset.SeriesInstanceUID != header.SeriesInstanceUID
+        assert "research use only" in dataset.SeriesDescription
+    assert {dataset.get("FrameOfReferenceUID") for dataset in datasets[1:]} == {header.FrameOfReferenceUID}
+    assert len({dataset.SeriesInstanceUID for dataset in datasets}) == 4
+
+
+def test_the_standard_s_validator_finds_no_error(source, lobes, heat, tmp_path):
+    if not shutil.which("dciodvfy"):
+        pytest.skip("no dciodvfy; apt-get install dicom3tools")
+    for dataset in objects(source, lobes, heat):
+        dataset.save_as(tmp_path / "object.dcm")
+        found = subprocess.run(
+            ["dciodvfy", tmp_path / "object.dcm"], capture_output=True, text=True, check=False
+        )
+        assert not [line for line in found.stderr.splitlines() if line.startswith("Error")], found.stderr
+        assert found.stderr.split()[0] in ("Comprehensive3DSR", "Segmentation", "ParametricMap", "SCImage")
+
+
+def test_wrong_volumes_are_named(source, lobes, heat):
+    with pytest.raises(UserError, match=r"labels \[0, 9\]; expected 0 to 5"):
+        lobe_segmentation(source, np.where(lobes > 0, 9, 0), PRODUCER)
+    with pytest.raises(UserError, match="no voxel"):
+        lobe_segmentation(source, np.zeros_like(lobes), PRODUCER)
+    with pytest.raises(UserError, match=r"lobes of shape \(22, 26, 12\); expected \(26, 22, 12\)"):
+        lobe_segmentation(source, lobes.swapaxes(0, 1), PRODUCER)
+    for make in (heat_parametric_map, lambda *a: heat_captures(*a, window=(-500.0, 1500.0))):
+        with pytest.raises(ValueError, match=r"heat of shape \(22, 26, 12\); expected \(26, 22, 12\)"):
+            make(source, heat.swapaxes(0, 1), "COVID-19", PRODUCER)
+    with pytest.raises(ValueError, match="heat from 0 to 255; expected 0 to 1"):
+        heat_parametric_map(source, heat * 255, "COVID-19", PRODUCER)
+    with pytest.raises(ValueError, match="0 everywhere"):
+        heat_parametric_map(source, heat * 0, "COVID-19", PRODUCER)
