@@ -6,12 +6,6 @@ __all__ = ["POPULATIONS"]
 
 POPULATIONS = {
     "adults": Population(),
-    # wider than adults in all that shapes lungs and lobes: to train what must know lobes of any shape
-    "varied": Population(
-        width=(0.84, 1.18), depth=(0.8, 1.2), height=(0.8, 1.18), warp=(2, 7), heart=(0.84, 1.2),
-        dome_height=(-26, 18), dome_difference=(0, 26), oblique_height=(-24, 24), oblique_slope=(0.75, 1.5),
-        horizontal_height=(-24, 22), fissure_bend=(0, 18), parenchyma=(-905, -790),
-    ),
     # outside the ranges of adults in most of it, noisier and all severely ill: to test, never to train
     "shifted": Population(
         width=(1.12, 1.2), depth=(0.8, 0.88), height=(0.8, 0.88), warp=(5, 9), heart=(1.15, 1.3),
