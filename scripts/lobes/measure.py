@@ -14,7 +14,7 @@ import torch
 
 from scripts.datalists import read_datalist
 from scripts.phantoms import POPULATIONS, draw_phantom
-from scripts.scans import Scan, ScanReader, read_checked_scan
+from scripts.scans import RefusedScan, Scan, ScanReader, read_checked_scan
 
 from .labels import LEFT, LOBES
 from .lobe_map import LobeMap, read_lobes
@@ -67,14 +67,20 @@ def _shifted(count: int) -> Iterator[tuple[Scan, LobeMap]]:
 
 
 def _print_scores(segmenter: LobeSegmenter, pairs: Iterable[tuple[Scan, LobeMap]], what: str) -> None:
-    scores, count, implausible = LobeScores(), 0, 0
+    scores, count, implausible, refused = LobeScores(), 0, 0, 0
     for scan, truth in pairs:
-        answer = segmenter.on_scan(scan)
-        scores.add(_one_hot(answer.labels), _one_hot(truth.labels), scan.spacing.tolist())
         count += 1
+        try:
+            answer = segmenter.on_scan(scan)
+        except RefusedScan:
+            refused += 1
+            continue
+        scores.add(_one_hot(answer.labels), _one_hot(truth.labels), scan.spacing.tolist())
         implausible += bool(answer.flags())
+    print(f"{what}: {count} scans, {refused} refused, {implausible} with implausible lobes")
+    if refused == count:
+        return
     result = scores.result()
-    print(f"{what}: {count} scans, {implausible} with implausible lobes")
     print("| lobe | Dice | distance, mm |\n|---|---|---|")
     for lobe in LOBES:
         name = lobe.replace(" ", "_")

@@ -31,7 +31,7 @@ def largest_pieces(probabilities: torch.Tensor) -> torch.Tensor:
     cleaned[0].clamp_(min=LEAST)
     while True:
         labels = cleaned.argmax(dim=0, keepdim=True)
-        stray = KeepLargestConnectedComponent(connectivity=1)(labels) != labels
+        stray = KeepLargestConnectedComponent(connectivity=1)(labels.clone()) != labels  # works in place
         if not stray.any():
             return cleaned
         cleaned.scatter_(0, labels, cleaned.gather(0, labels).masked_fill(stray, 0))

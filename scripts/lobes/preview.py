@@ -29,7 +29,8 @@ AT = {  # share of the lungs' box where a plane lies
     "sagittal, right lung": 0.75,
     "sagittal, left lung": 0.25,
 }
-LABELS: dict[str, Any] = {"vmin": 1, "vmax": len(LOBES), "alpha": 0.35, "interpolation": "nearest"}
+LABELS: dict[str, Any] = {"vmin": 1, "vmax": len(LOBES), "interpolation": "nearest"}
+OPACITY = 0.35
 WINDOW = (-1250.0, 250.0)  # HU
 
 
@@ -77,7 +78,7 @@ def draw_lobes(scan: Scan, lobes: LobeMap) -> Any:
     figure.suptitle(f"{file_stem(scan.name)}: {volumes} mL; {flags}", fontsize=10)
     layers = (
         (scan.voxels, {"cmap": "gray", "vmin": WINDOW[0], "vmax": WINDOW[1]}),
-        (np.ma.masked_equal(lobes.labels, 0), LABELS | {"cmap": ListedColormap(COLOURS)}),
+        (lobes.labels, LABELS | {"cmap": ListedColormap(COLOURS), "alpha": OPACITY * (lobes.labels > 0)}),
     )
     positions = [np.arange(size) * mm for size, mm in zip(scan.voxels.shape, scan.spacing, strict=True)]
     for axes, (name, share) in zip(figure.subplots(1, 4), AT.items(), strict=True):

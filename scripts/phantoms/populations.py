@@ -6,15 +6,9 @@ __all__ = ["POPULATIONS"]
 
 POPULATIONS = {
     "adults": Population(),
-    # wider than adults in all that shapes lungs and lobes: to train what must know lobes of any shape
-    "varied": Population(
-        width=(0.84, 1.18), depth=(0.8, 1.2), height=(0.8, 1.18), warp=(2, 7), heart=(0.84, 1.2),
-        dome_height=(-26, 18), dome_difference=(0, 26), oblique_height=(-24, 24), oblique_slope=(0.75, 1.5),
-        horizontal_height=(-24, 22), fissure_bend=(0, 18), parenchyma=(-905, -790),
-    ),
     # outside the ranges of adults in most of it, noisier and all severely ill: to test, never to train
     "shifted": Population(
-        width=(0.82, 0.9), depth=(1.14, 1.25), height=(0.8, 0.9), warp=(5, 9), heart=(1.15, 1.3),
+        width=(1.12, 1.2), depth=(0.8, 0.88), height=(0.8, 0.88), warp=(5, 9), heart=(1.15, 1.3),
         dome_height=(-28, -12), dome_difference=(18, 30), oblique_height=(10, 24), oblique_slope=(0.7, 0.95),
         horizontal_height=(-26, -10), fissure_bend=(12, 20), parenchyma=(-815, -780), gravity=(0.6, 0.9),
         noise_soft=(18, 30), noise_sharp=(45, 70), severities=("severe",),

@@ -32,7 +32,7 @@ def run_folder(phantoms, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lobe_run")
     built = workflow(
         "training", "train_lobes", "recipe_lobes_demo",
-        dataset_dir=str(phantoms), output_dir=str(folder), max_epochs=1,
+        dataset_dir=str(phantoms), output_dir=str(folder), max_epochs=1, val_interval=1,
     )  # fmt: skip
     assert built.check_properties() == []
     built.run()

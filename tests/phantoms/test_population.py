@@ -1,5 +1,7 @@
 """Nothing but the lesions may betray the class."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
@@ -8,7 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from scripts.phantoms import Population, draw_phantom
+from scripts.phantoms import POPULATIONS, Population, draw_phantom
 from scripts.phantoms.acquisition import draw_acquisition
 from scripts.phantoms.data_set import _roster
 from scripts.phantoms.phantom import PATIENT, SCAN
@@ -94,3 +96,13 @@ def test_shifted_population_is_drawn_from():
         np.quantile(other.hounsfield[other.lobes > 0], 0.2)
         > np.quantile(one.hounsfield[one.lobes > 0], 0.2) + 80
     )
+
+
+def test_the_shifted_population_lies_outside_the_ranges_of_adults_or_reaches_beyond_them():
+    adults, shifted = POPULATIONS["adults"], POPULATIONS["shifted"]
+    moved = [name for name, value in asdict(shifted).items() if value != getattr(adults, name)]
+    assert {"width", "depth", "height", "oblique_slope", "parenchyma"} <= set(moved)
+    for name in moved:
+        if name != "severities":
+            (low, high), (least, most) = getattr(shifted, name), getattr(adults, name)
+            assert low < least or high > most, name

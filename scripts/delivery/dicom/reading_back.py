@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .source import LPS_TO_RAS, SourceSeries
+from .source import SourceSeries
 
 __all__ = ["frames_on_source", "report_lines"]
 
@@ -54,7 +54,7 @@ def _plane(source: SourceSeries, shared: Any, position: Any) -> int:
         corner,
         corner + along_row * column_spacing * (columns - 1) + along_column * row_spacing * (rows - 1),
     ]
-    world = LPS_TO_RAS @ np.c_[ends, [1, 1]].T
+    world = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.c_[ends, [1, 1]].T  # LPS to RAS
     first, last = (np.linalg.inv(source.affine) @ world)[:3].T
     index = round(float(first[2]))
     apart = max(np.abs(first - [0, 0, index]).max(), np.abs(last - [columns - 1, rows - 1, index]).max())
