@@ -6,7 +6,7 @@ from .class_activation import ClassActivation
 from .explaining import HeatMap, explain
 from .grad_cam import DetectionGradCAM, GradCAM, TypeGradCAM
 from .heat_map_file import heat_on_scan, save_heat_map
-from .lobe_summary import LobeSummary, lobe_shares, summarise_lobes
+from .lobe_summary import LobeSummary, lobe_shares, lobes_of, summarise_lobes
 from .localisation import localise, summarise
 from .measuring import measure_localisation
 from .method import HeatMapMethod
@@ -33,6 +33,7 @@ __all__ = [
     "explain",
     "heat_on_scan",
     "lobe_shares",
+    "lobes_of",
     "localise",
     "map_correlation",
     "measure_localisation",

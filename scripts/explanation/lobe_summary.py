@@ -1,17 +1,17 @@
 """Opacity and heat lobe by lobe: the future work that PARL names (Wang et al., section 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from scripts.lobes import LOBES
+from scripts.lobes import LOBES, LobeMap, read_lobes, unpack_lobes
 from scripts.scans import Scan, resample
 
 from .explaining import HeatMap
 
-__all__ = ["LobeSummary", "lobe_shares", "summarise_lobes"]
+__all__ = ["LobeSummary", "lobe_shares", "lobes_of", "summarise_lobes"]
 
 AERATED_BELOW = -700.0  # HU: normally aerated lung lies below, opacity, vessels and airway walls above
 CONSOLIDATED_ABOVE = -300.0  # HU: ground glass lies below
@@ -41,28 +41,40 @@ class LobeSummary(NamedTuple):
         return ("heat_outside_lungs",) if outside else ()
 
 
-def lobe_shares(
-    labels: np.ndarray,
-    affine: np.ndarray,
-    low: Sequence[float] | np.ndarray,
-    high: Sequence[float] | np.ndarray,
-    shape: Sequence[int],
-) -> torch.Tensor:
+def lobes_of(item: Mapping[str, Any], table: str = "bundle") -> tuple[LobeMap, str] | None:
+    """Return the lobes of a scan and how they were obtained: "lobe mask" or "lobe network".
+
+    Args:
+        item: of a ``ScanDataset``, its ``image`` on the grid; perhaps with ``lobes``, the path of a mask.
+        table: how masks are numbered, a key of ``scripts.lobes.LABEL_TABLES``.
+
+    Raises:
+        UserError: the mask is not the scan's, or not of that table.
+    """
+    meta = item["image"].meta
+    if item.get("lobes"):
+        nothing = np.broadcast_to(np.int16(0), tuple(int(size) for size in meta["original_shape"]))
+        scan = Scan.from_array(nothing, meta["original_affine"].numpy(), str(item["name"]))
+        return read_lobes(item["lobes"], scan, table), "lobe mask"
+    return (unpack_lobes(meta["lobes"]), "lobe network") if meta["lobes"] else None
+
+
+def lobe_shares(lobes: LobeMap, grid_affine: torch.Tensor | np.ndarray, shape: Sequence[int]) -> torch.Tensor:
     """Return which share of each grid voxel belongs to each lobe.
 
     Args:
-        labels: of the lobes, 0 to 5, on the scan's voxels as it was read.
-        affine: ``(4, 4)``, voxel to world in mm, of any orientation.
-        low: lower faces of the grid's box, in the scan's canonical voxels.
-        high: upper faces.
+        lobes: on voxels along the grid's axes, of any size.
+        grid_affine: ``(4, 4)``, grid voxel to world in mm.
         shape: voxels of the grid along R, A, S.
 
     Returns:
         float32, 0 to 1, shape ``(5, R, A, S)``.
     """
-    canonical = Scan.from_array(labels, affine).voxels
-    masks = (canonical == label for label in range(1, len(LOBES) + 1))
-    return torch.stack([resample(mask, low, high, shape) for mask in masks])
+    to_lobes = np.linalg.inv(lobes.affine) @ np.asarray(grid_affine, dtype=float)  # scale and shift only
+    scale = np.diag(to_lobes)[:3]
+    low = to_lobes[:3, 3] - scale / 2
+    masks = (lobes.labels == label for label in range(1, len(LOBES) + 1))
+    return torch.stack([resample(mask, low, low + scale * shape, shape) for mask in masks])
 
 
 def summarise_lobes(

@@ -16,12 +16,25 @@ from scripts.scans import file_stem
 from .attention import slice_curve
 from .explaining import HeatMap, explain
 from .heat_map_file import heat_on_scan, save_heat_map
+from .lobe_summary import lobe_shares, lobes_of, summarise_lobes
 from .method import HeatMapMethod
 from .overlay import draw_overlay, save_overlay
 
 __all__ = ["HeatMapWriter"]
 
-COLUMNS = ["image", "heat_map", "overlay", "method", "target", "scale", "maximum_r", "maximum_a", "maximum_s"]
+PLACE = ["maximum_r", "maximum_a", "maximum_s"]
+IN_LOBES = ["lobes_from", "heat_in_lungs", "lungs_in_grid", "hottest_lobe"]
+COLUMNS = ["image", "heat_map", "overlay", "method", "target", "scale", *PLACE, *IN_LOBES]
+LOBE_COLUMNS = [
+    "image",
+    "lobes_from",
+    "lobe",
+    "volume_ml",
+    "opacity_ml",
+    "consolidation_ml",
+    "opacity_share",
+    "heat_share",
+]
 
 
 class HeatMapWriter:
@@ -33,7 +46,9 @@ class HeatMapWriter:
 
     Writes ``heat_maps/NNNN_NAME.nii.gz`` in the scan's geometry, ``NNNN_NAME.png``, and a row in
     ``heat_maps.csv``: the method, the class that is explained (``target``), what a heat of 1 stands for
-    (``scale``) and where the maximum lies (world mm, RAS+).
+    (``scale``) and where the maximum lies (world mm, RAS+). Of scans whose lobes are known, by a mask in the
+    item or by the lobe network, ``lobes.csv`` has a row a lobe, and a map with more heat outside the lungs
+    than an even one adds ``heat_outside_lungs`` to the scan's flags.
 
     Args:
         output_dir: the folder that holds predictions.csv too.
@@ -42,6 +57,8 @@ class HeatMapWriter:
         class_names: the classes, by index, as ``{"0": name, ...}`` or a sequence.
         target: class to explain; None explains the predicted one.
         overlays: also draw a PNG of each scan; needs matplotlib.
+        window: ``(level, width)`` in HU that the grid shows as 0..1; opacity is counted in HU.
+        lobe_labels: how lobe masks are numbered, a key of ``scripts.lobes.LABEL_TABLES``.
     """
 
     def __init__(
@@ -52,6 +69,8 @@ class HeatMapWriter:
         class_names: Mapping[str, str] | Sequence[str],
         target: int | None = None,
         overlays: bool = True,
+        window: Sequence[float] = (-500.0, 1500.0),
+        lobe_labels: str = "bundle",
     ) -> None:
         self.folder = Path(output_dir)
         self.network = network
@@ -63,12 +82,16 @@ class HeatMapWriter:
             )
         self.target = target
         self.overlays = overlays
+        self.window = tuple(window)
+        self.lobe_labels = lobe_labels
         self.table = GrowingTable(self.folder / "heat_maps.csv", COLUMNS)
+        self.lobe_table = GrowingTable(self.folder / "lobes.csv", LOBE_COLUMNS)
 
     def attach(self, engine: Workflow) -> None:
-        engine.add_event_handler(Events.STARTED, self.table.start)
+        for table in (self.table, self.lobe_table):
+            engine.add_event_handler(Events.STARTED, table.start)
+            engine.add_event_handler(Events.COMPLETED, table.finish)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.add)
-        engine.add_event_handler(Events.COMPLETED, self.table.finish)
 
     def add(self, engine: Workflow) -> None:
         answers = [output["pred"].as_subclass(torch.Tensor) for output in engine.state.output]
@@ -95,7 +118,8 @@ class HeatMapWriter:
             if self.overlays:
                 curve = None if curves is None else curves[index].cpu()
                 self._save_overlay(item, heat_map, stem, float(answer[heat_map.target]), curve)
-            self.table.add([(number, self._row(item, heat_map, stem))])
+            row = self._row(item, heat_map, stem) | self._summarise_lobes(number, item, heat_map)
+            self.table.add([(number, row)])
             item["heat_map"] = f"{stem}.nii.gz"
 
     def _save_heat_map(self, item: dict[str, Any], heat_map: HeatMap, stem: str) -> None:
@@ -129,8 +153,27 @@ class HeatMapWriter:
         }
         if heat_map.scale:
             place = heat_map.hottest_in_world(item["image"].affine).round(1).tolist()
-            row |= dict(zip(COLUMNS[-3:], place, strict=True))
+            row |= dict(zip(PLACE, place, strict=True))
         return row
+
+    def _summarise_lobes(self, number: int, item: dict[str, Any], heat_map: HeatMap) -> dict[str, Any]:
+        """Write the rows of a scan's lobes; return what its heat map's row says of them."""
+        known = lobes_of(item, self.lobe_labels)
+        if known is None:
+            return {}
+        lobes, source = known
+        image = item["image"]
+        level, width = self.window
+        hounsfield = (image.as_tensor()[0].cpu() - 0.5) * width + level
+        shares = lobe_shares(lobes, image.affine, hounsfield.shape)
+        voxel_volume = abs(float(torch.linalg.det(image.affine[:3, :3].double())))
+        summary = summarise_lobes(heat_map, hounsfield, shares, voxel_volume)
+        origin = {"image": item["name"], "lobes_from": source}
+        self.lobe_table.add([(number, origin | row) for row in summary.lobes])
+        image.meta["flags"] = " ".join(filter(None, [image.meta["flags"], *summary.flags]))
+        shares_of_heat = (summary.heat_in_lungs, summary.lungs_in_grid)
+        figures = [None if share is None else round(share, 4) for share in shares_of_heat]
+        return dict(zip(IN_LOBES, [source, *figures, summary.hottest_lobe], strict=True))
 
 
 def _answered(item: Mapping[str, Any], answer: torch.Tensor) -> bool:

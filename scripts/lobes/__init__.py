@@ -5,6 +5,7 @@ from .labels import LABEL_TABLES, LOBES, convert_labels
 from .lobe_map import LobeMap, read_lobes
 from .network import LobeUNet, lobe_unet_from
 from .on_scan import labels_on_scan
+from .packing import pack_lobes, unpack_lobes
 from .region import LobeRegion
 from .scores import LobeScores
 from .segmenter import LobeSegmenter, lobe_segmenter
@@ -27,5 +28,7 @@ __all__ = [
     "lobe_augmentation",
     "lobe_segmenter",
     "lobe_unet_from",
+    "pack_lobes",
     "read_lobes",
+    "unpack_lobes",
 ]

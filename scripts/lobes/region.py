@@ -1,7 +1,7 @@
 """The box of the lobes: PARL's crop for the classifier."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from scripts.scans import Scan
 from scripts.transforms import Box, LungRegion
 
 from .lobe_map import LobeMap, read_lobes
+from .packing import pack_lobes
 
 __all__ = ["LobeRegion"]
 
@@ -45,7 +46,8 @@ class LobeRegion:
             found = tuple(f"lobe_network_{flag}" for flag in lobes.flags())
             problems += found
             if not found:
-                return self._box(scan, lobes, ("box_from_lobe_network", *problems, *lobes.found))
+                box = self._box(scan, lobes, ("box_from_lobe_network", *problems, *lobes.found))
+                return replace(box, lobes=pack_lobes(lobes))
         box = LungRegion(self.margin)(scan)
         return Box(box.low, box.high, ("box_from_lung_mask", *problems, *box.flags))
 

@@ -18,11 +18,13 @@ class Box:
         low: lower faces along R, A, S; they may lie outside the scan, where there is air.
         high: upper faces.
         flags: what a reader of the result should know.
+        lobes: the label map that was made on the way, packed as text by who made it; empty: none was.
     """
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
     flags: tuple[str, ...] = ()
+    lobes: str = ""
 
 
 Region = Callable[[Scan], Box]

@@ -2,8 +2,10 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 
-from scripts.explanation import HeatMap, lobe_shares, summarise_lobes
+from scripts.explanation import HeatMap, lobe_shares, lobes_of, summarise_lobes
+from scripts.lobes import LobeMap, pack_lobes
 
 SHAPE = (4, 3, 2)
 
@@ -55,18 +57,36 @@ def test_a_map_of_zeros_has_no_shares_and_no_flag():
 
 
 @pytest.mark.parametrize("axes", ["RAS", "LPS", "SAR", "PIL"])
-def test_shares_are_those_of_the_scan_in_any_orientation(axes):
+def test_a_masks_shares_are_those_of_the_scan_in_any_orientation(axes, tmp_path):
     labels = np.zeros((8, 6, 10), np.uint8)
     labels[:3], labels[3:5, :2], labels[7, 5, 9] = 1, 4, 5
+    affine = np.diag([1.0, 2.0, 3.0, 1.0])
     to_axes = nibabel.orientations.ornt_transform(
         nibabel.orientations.axcodes2ornt("RAS"), nibabel.orientations.axcodes2ornt(axes)
     )
-    turned = nibabel.as_closest_canonical(nibabel.Nifti1Image(labels, np.diag([1, 2, 3, 1]))).as_reoriented(
-        to_axes
-    )
-    low, high = (-0.5, -0.5, -0.5), (7.5, 5.5, 9.5)
-    shares = lobe_shares(np.asarray(turned.dataobj), turned.affine, low, high, labels.shape)
+    turned = nibabel.Nifti1Image(labels, affine).as_reoriented(to_axes)
+    nibabel.save(turned, tmp_path / "lobes.nii.gz")
+    meta = {"original_shape": torch.tensor(turned.shape), "original_affine": torch.from_numpy(turned.affine)}
+    grid = MetaTensor(torch.zeros(1, *labels.shape), affine=torch.from_numpy(affine), meta=meta)
+    item = {"image": grid, "name": "a", "lobes": str(tmp_path / "lobes.nii.gz")}
+    lobes, source = lobes_of(item)
+    assert source == "lobe mask"
+    shares = lobe_shares(lobes, affine, labels.shape)
     for label in range(1, 6):
         np.testing.assert_allclose(shares[label - 1], labels == label, atol=1e-6)
-    whole = lobe_shares(np.asarray(turned.dataobj), turned.affine, low, high, (4, 3, 5)).sum() * 8
+    coarse = np.diag([2.0, 4.0, 6.0, 1.0])
+    coarse[:3, 3] = (0.5, 1.0, 1.5)
+    whole = lobe_shares(lobes, coarse, (4, 3, 5)).sum() * 8
     assert float(whole) == pytest.approx(np.count_nonzero(labels), rel=0.15)
+
+
+def test_the_networks_lobes_travel_with_the_grid():
+    labels = np.zeros((8, 6, 10), np.uint8)
+    labels[:3], labels[5:] = 3, 2
+    packed = pack_lobes(LobeMap(labels, np.diag([2.0, 3.0, 4.0, 1.0])))
+    grid = MetaTensor(torch.zeros(1, 4, 3, 5), meta={"lobes": packed})
+    lobes, source = lobes_of({"image": grid, "name": "a"})
+    assert source == "lobe network" and len(packed) < 300
+    np.testing.assert_array_equal(lobes.labels, labels)
+    np.testing.assert_array_equal(lobes.affine, np.diag([2.0, 3.0, 4.0, 1.0]))
+    assert lobes_of({"image": MetaTensor(torch.zeros(1, 4, 3, 5), meta={"lobes": ""}), "name": "a"}) is None

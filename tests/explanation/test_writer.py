@@ -11,6 +11,7 @@ from monai.data import MetaTensor
 from scripts.errors import UserError
 from scripts.evaluation import PredictionWriter, read_predictions
 from scripts.explanation import HeatMapWriter, TypeGradCAM, default_method
+from scripts.lobes import LOBES, LobeMap, pack_lobes
 from scripts.networks import da_resnet18, pa_66_m
 
 SHAPE = (32, 24, 40)
@@ -20,13 +21,15 @@ SCAN_SHAPE = (64, 48, 60)
 ACCEPTED, NOT_FOUND = {"code": "", "message": ""}, {"code": "not_found", "message": "no such file"}
 
 
-def item(name, refusal=ACCEPTED):
+def item(name, refusal=ACCEPTED, lobes=""):
     affine = np.diag([2.0, 2.0, 3.0, 1.0])
     affine[:3, 3] = (-62.5, -46.5, 0.5)
     meta = {
         "original_affine": torch.from_numpy(SCAN_AFFINE),
         "original_shape": torch.tensor(SCAN_SHAPE),
         "flags": "",
+        "lobes": lobes,
+        "intensity": "HU",
     }
     generator = torch.Generator().manual_seed(len(name))
     grid = MetaTensor(torch.rand(1, *SHAPE, generator=generator), affine=torch.from_numpy(affine), meta=meta)
@@ -53,6 +56,20 @@ def write(folder, network, batches, **options):
         engine.run(batches)
     with (folder / "heat_maps.csv").open(newline="") as file:
         return read_predictions(folder / "predictions.csv"), list(csv.DictReader(file))
+
+
+class FarCorner:
+    """A method that finds its heat in one corner, whatever it is shown."""
+
+    name = "far_corner"
+
+    def __init__(self, network):
+        self.network = network
+
+    def __call__(self, x, classes):
+        maps = torch.zeros(len(x), *x.shape[2:])
+        maps[:, -1, -1, -1] = 1
+        return maps
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +122,19 @@ def test_a_depth_attention_network_shows_its_slice_gates(tmp_path):
 def test_a_class_that_there_is_not_is_refused(network, tmp_path):
     with pytest.raises(UserError, match="target=3 is not a class; expected 0 to 2"):
         HeatMapWriter(tmp_path, network, default_method(network), NAMES, target=3)
+
+
+def test_known_lobes_give_a_row_each_and_heat_beside_the_lungs_a_flag(network, tmp_path):
+    labels = np.zeros((8, 8, 8), np.uint8)
+    labels[0, 0, 0] = 3  # a lung in one corner of the grid, where little heat can be
+    affine = np.diag([8.0, 6.0, 15.0, 1.0])
+    affine[:3, 3] = (-59.5, -44.5, 6.5)
+    scan = item("a.nii.gz", lobes=pack_lobes(LobeMap(labels, affine)))
+    (row,), (detail,) = write(tmp_path, network, [[scan]], method=FarCorner(network), overlays=False)
+    with (tmp_path / "lobes.csv").open(newline="") as file:
+        lobes = {lobe["lobe"]: lobe for lobe in csv.DictReader(file)}
+    assert set(lobes) == set(LOBES) and detail["lobes_from"] == "lobe network"
+    assert float(lobes["right upper"]["volume_ml"]) == pytest.approx(8 * 6 * 15 / 1000, abs=0.1)
+    assert float(lobes["left lower"]["volume_ml"]) == 0 and lobes["left lower"]["opacity_share"] == ""
+    assert float(detail["heat_in_lungs"]) == 0 < float(detail["lungs_in_grid"])
+    assert row["flags"] == "heat_outside_lungs" and detail["hottest_lobe"] == "outside the lungs"
