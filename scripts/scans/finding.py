@@ -34,7 +34,7 @@ def find_scans(paths: Iterable[str | Path]) -> list[str]:
     """
     scans: list[str] = []
     for path in map(Path, paths):
-        found = _walk(path) if path.is_dir() else _in_zip(path)
+        found = _walk(path) if _is_folder(path) else _in_zip(path)
         scans += found or [str(path)]
     return list(dict.fromkeys(scans))
 
@@ -50,7 +50,8 @@ def _walk(top: Path) -> list[str]:
             continue
         entered.add(real)
         folders.sort(key=natural_order)
-        files = [ScanFile(name, 0, Path(folder, name)) for name in sorted(names, key=natural_order)]
+        paths = [Path(folder, name) for name in sorted(names, key=natural_order)]
+        files = [ScanFile(path.name, 0, path) for path in paths if path.is_file()]  # no pipes, no dead links
         volumes = [file for file in files if is_nifti(file.name) or is_itk(file.name)]
         zips = [scan for file in files for scan in _in_zip(file.path)]
         others = [file for file in files if file not in volumes and not is_zip(file.name)]
@@ -61,6 +62,13 @@ def _walk(top: Path) -> list[str]:
     if ignored:
         logger.info("%s: %d files that are no scans were left out", top.name, ignored)
     return scans
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
 
 
 def _in_zip(archive: Path) -> list[str]:

@@ -114,6 +114,8 @@ def _read(path: str, declared: Declaration, name: str) -> Volume:
     file = Path(split_zip_path(path)[0])
     if not file.exists():
         raise RefusedScan("not_found", name, "no such file or folder; check the path")
+    if not (file.is_file() or file.is_dir()):
+        raise RefusedScan("unsupported", name, "neither a file nor a folder; expected a scan")
     if file.is_file() and file.stat().st_size == 0:
         raise RefusedScan("empty_file", name, "a file of 0 bytes; copy or download it again")
     if file.is_file() and is_nifti(file.name):

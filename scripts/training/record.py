@@ -5,6 +5,7 @@ import json
 import platform
 import shlex
 import sys
+from collections import Counter
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import fire
 import torch
 from monai.bundle import ConfigParser
 from monai.utils import ensure_tuple
+
+from scripts.datalists import read_datalist
+from scripts.scans import Declaration
 
 __all__ = ["record_run"]
 
@@ -34,12 +38,15 @@ def record_run(output_dir: str | Path, datalist: str | Path, device: torch.devic
     config = _resolved_config(sys.argv)
     if config is not None:
         ConfigParser.export_config_file(config, str(_unused(folder / "config.yaml")), fmt="yaml")
+    lists = read_datalist(datalist)
+    intensities = Counter(Declaration.of(item).intensity for items in lists.values() for item in items)
     environment = {
         "command": shlex.join(["python", "-m", "monai.bundle", *sys.argv[1:]])
         if config is not None
         else None,
         "seed": seed,
         "datalist_sha256": hashlib.sha256(Path(datalist).read_bytes()).hexdigest(),
+        "intensity": dict(intensities),  # scans in HU, and scans of each declared window
         "device": torch.cuda.get_device_name(device)
         if device.type == "cuda"
         else f"CPU, {torch.get_num_threads()} threads",

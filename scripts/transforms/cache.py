@@ -13,7 +13,7 @@ from monai.transforms import Compose, Randomizable, RandomizableTrait, Transform
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from scripts.scans import RefusedScan
+from scripts.scans import DECLARED_FIELDS, RefusedScan
 
 from .fingerprint import fingerprint
 from .to_grid import ToGridd
@@ -37,6 +37,9 @@ class ScanDataset(Dataset, Randomizable):
         cache_dir: folder of the entries; None computes each item each time.
         keep_refused: return a refused scan as a grid of zeros and not raise; every item then has
             ``refusal``, ``{"code": ..., "message": ...}``, with empty strings where the scan was accepted.
+
+    Fields that only some of the items have, and those that only say how to read a scan, are left out of what
+    it returns: they do not collate.
     """
 
     def __init__(
@@ -52,6 +55,9 @@ class ScanDataset(Dataset, Randomizable):
         first_random = self.transform.get_index_of_first(
             lambda t: isinstance(t, RandomizableTrait) or not isinstance(t, Transform)
         )
+        fields = [set(item) for item in data]
+        some, every = set().union(*fields), set.intersection(*fields) if fields else set()
+        self.uneven = (some - every) | set(DECLARED_FIELDS)
         self.fixed = len(self.transform) if first_random is None else first_random
 
     def set_random_state(self, seed: int | None = None, state: Any = None) -> "ScanDataset":
@@ -71,7 +77,8 @@ class ScanDataset(Dataset, Randomizable):
             item = self._blank(item)
         if self.keep_refused:
             item["refusal"] = dict(refusal)
-        return self.transform(item, start=self.fixed)
+        result = self.transform(item, start=self.fixed)
+        return {key: value for key, value in result.items() if key not in self.uneven}
 
     def fixed_part(self, index: int) -> dict[str, Any]:
         """Return an item after the deterministic transforms, from the cache where it is there."""
