@@ -30,7 +30,7 @@ def write_itk(path, array, affine):
 
 
 def write_series(folder, array, affine, keep=None, **tags):
-    """Write slices as DICOM, in shuffled file order, all with one SOPInstanceUID; a tag of None is left out."""
+    """Write slices as DICOM, in shuffled file order, all with one SOPInstanceUID; tags may depend on k."""
     pytest.importorskip("pydicom")
     folder.mkdir(exist_ok=True)
     order = np.random.default_rng(1).permutation(array.shape[2])

@@ -313,6 +313,8 @@ PICTURES = {
         lambda f: {"image": pictures(f), "intensity": "windowed", "window": [40, 400]},
     ),
     "an unknown intensity": ("bad_declaration", lambda f: {"image": pictures(f), "intensity": "grey"}),
+    "no window": ("bad_declaration", lambda f: {"image": pictures(f), "intensity": "windowed"}),
+    "a window of HU": ("bad_declaration", lambda f: {"image": nifti(f), "window": [-500, 1500]}),
     "a window of no width": (
         "bad_declaration",
         lambda f: {"image": pictures(f), **WINDOW, "window": [-500, 0]},
@@ -415,9 +417,7 @@ def cache_dir(tmp_path_factory):
 
 
 @pytest.mark.parametrize("fault", ROWS)
-def test_a_fault_is_refused_by_its_code_and_the_next_scan_is_answered(
-    fault, good, transform, cache_dir, tmp_path
-):
+def test_a_fault_has_its_code_and_the_next_scan_an_answer(fault, good, transform, cache_dir, tmp_path):
     code, make = ROWS[fault]
     given = make(tmp_path)
     declared = given if isinstance(given, dict) else {"image": given}
