@@ -25,9 +25,7 @@ def test_a_declared_grey_range_takes_the_place_of_8_bits():
 def test_values_outside_their_range_are_refused(values):
     declared = Declaration(window=(0, 1), grey_range=(0, 4095))
     with pytest.raises(RefusedScan, match="as declared") as caught:
-        grey_to_hounsfield(
-            volume(*values, dtype=np.int16), Declaration(window=(0, 1), grey_range=(0, 4095)), "t"
-        )
+        grey_to_hounsfield(volume(*values, dtype=np.int16), declared, "toy")
     assert caught.value.code == "bad_declaration"
 
 
