@@ -196,3 +196,11 @@ def test_other_errors_are_not_taken_for_refusals(items, folder):
 
     with pytest.raises(RuntimeError, match="Broken"):
         ScanDataset(items, Compose([Broken("image")]), folder, keep_refused=True)[0]
+
+
+def test_fields_that_only_some_items_have_or_that_say_how_to_read_are_left_out(items):
+    items[0] |= {"severity": "CT-1", "spacing": [5.0, 6.0, 7.5], "patient": "a"}
+    items[1] |= {"patient": "b"}
+    batch = list_data_collate([ScanDataset(items[:2], pipeline())[k] for k in (0, 1)])
+    assert batch["patient"] == ["a", "b"]
+    assert not {"severity", "spacing"} & set(batch)
