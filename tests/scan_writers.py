@@ -1,6 +1,7 @@
 """Writes arrays as scans of every format, right or wrong as a test wants them."""
 
 import zipfile
+import zlib
 
 import nibabel
 import numpy as np
@@ -34,7 +35,8 @@ def write_series(folder, array, affine, keep=None, **tags):
     pytest.importorskip("pydicom")
     folder.mkdir(exist_ok=True)
     order = np.random.default_rng(1).permutation(array.shape[2])
-    prefix = f"{tags.get('PatientID', '')}-{tags.get('SeriesNumber', '')}-{tags.get('SOPClassUID', '')}"
+    told_apart = [tags.get(tag) for tag in ("PatientID", "SeriesInstanceUID", "SeriesNumber", "SOPClassUID")]
+    prefix = f"{zlib.crc32(repr(told_apart).encode()):08x}-" if any(told_apart) else ""
     for number, k in enumerate(order):
         if keep is None or k in keep:
             slice_ = _slice(array[:, :, k], affine, k)

@@ -278,7 +278,7 @@ DICOM = {
     "a gap": ("missing_slices", lambda f: series(f, keep=[*range(9), *range(14, COUNT)])),
     "a slice without its magic word": (
         "missing_slices",
-        lambda f: also(series(f, keep=range(COUNT)), damaged(f / "series" / "--020.dcm", 128, 4)),
+        lambda f: also(series(f, keep=range(COUNT)), damaged(f / "series" / "020.dcm", 128, 4)),
     ),
     "slices there twice": ("duplicate_slices", lambda f: also(series(f), series(f, SeriesNumber=2))),
     "an uneven step": (
