@@ -7,8 +7,6 @@ import nibabel
 import numpy as np
 import pytest
 
-PREAMBLE = bytes(128) + b"DICM"
-
 
 def write_nifti(path, array, affine, slope=None):
     image = nibabel.Nifti1Image(array, affine)

@@ -43,8 +43,9 @@ def inputs(folder):
 
 
 def test_no_identity_reaches_outputs_messages_or_logs(tmp_path, caplog, capfd):
-    scans, out = inputs(tmp_path / "scans"), tmp_path / "out"
-    scans.mkdir(exist_ok=True)
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    scans.mkdir()
+    inputs(scans)
     workflow = ConfigWorkflow(
         str(CONFIG),
         workflow_type="inference",

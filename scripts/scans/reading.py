@@ -13,6 +13,7 @@ from monai.data import ImageReader
 from monai.utils import ensure_tuple
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from .declaration import LARGEST_SPACING, SMALLEST_SPACING, Declaration
 from .formats import read_dicom, read_itk, read_nifti, read_pictures
@@ -34,6 +35,7 @@ DAMAGED = (
     zlib.error,
     ImageFileError,
     HeaderDataError,
+    WrapStructError,
 )
 
 

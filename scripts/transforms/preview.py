@@ -83,7 +83,7 @@ def _read(item: dict[str, Any]) -> tuple[Scan, tuple[str, ...]]:
     check_shape(volume.voxels.shape, name)
     scan = Scan.from_array(volume.voxels, volume.affine, name)
     check_hounsfield(scan)
-    return scan, (*volume.flags, *geometry_flags(scan))
+    return scan, (*volume.flags, *geometry_flags(scan, volume.flags))
 
 
 def _draw(scan: Scan, lungs: Lungs, box: Box, shape: Sequence[int]) -> Any:

@@ -69,7 +69,7 @@ class ToGrid(Transform):
             "original_affine": torch.from_numpy(affine.copy()),
             "original_shape": torch.tensor(image.shape[1:]),
             "intensity": str(image.meta.get("intensity", "HU")),
-            "flags": " ".join([*read_flags, *geometry_flags(scan), *box.flags]),
+            "flags": " ".join([*read_flags, *geometry_flags(scan, read_flags), *box.flags]),
         }
         return self._with_meta(volume, grid_affine, box, source)
 

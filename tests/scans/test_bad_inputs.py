@@ -3,6 +3,7 @@
 Each row is read in one run with a good scan, which is answered all the same.
 """
 
+import gzip
 import os
 import struct
 import zipfile
@@ -163,6 +164,10 @@ FILES = {
     "half a gz": ("unreadable", lambda f: cut(nifti(f))),
     "half a nii": ("unreadable", lambda f: cut(nifti(f, name="a.nii"))),
     "half a nifti header": ("unreadable", lambda f: cut(nifti(f, name="a.nii"), 0.0005)),
+    "a gz of half a header": (
+        "unreadable",
+        lambda f: made(f / "a.nii.gz", lambda path: path.write_bytes(gzip.compress(bytes(99)))),
+    ),
     "flipped bytes in a gz": ("unreadable", lambda f: damaged(nifti(f), 20_000)),
     "flipped bytes in a checksum": ("unreadable", lambda f: damaged(nifti(f), -8, 4)),
     "flipped nifti size": ("", lambda f: damaged(nifti(f, name="a.nii"), 0, 4)),
