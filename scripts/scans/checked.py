@@ -31,4 +31,4 @@ def read_checked_scan(
     scan = Scan.from_array(volume.voxels, volume.affine, name or str(path))
     check_shape(scan.voxels.shape, scan.name)
     check_hounsfield(scan)
-    return scan, (*volume.flags, *geometry_flags(scan))
+    return scan, (*volume.flags, *geometry_flags(scan, volume.flags))

@@ -52,15 +52,18 @@ class Declaration:
         windowed = str(given.get("intensity", "HU")).lower()
         if windowed not in ("hu", "windowed"):
             raise _wrong(name, "intensity", given["intensity"], "HU or windowed")
-        if windowed == "hu" and "grey_range" in given:
-            raise _wrong(name, "grey_range", given["grey_range"], "none, unless intensity is windowed")
+        for field in ("window", "grey_range"):
+            if windowed == "hu" and field in given:
+                raise _wrong(name, field, given[field], "none, unless intensity is windowed")
+        if windowed == "windowed" and "window" not in given:
+            raise _wrong(name, "window", None, "the (level, width) in HU that these grey levels show")
         orientation = str(given.get("orientation", "RAS")).upper()
         if sorted(_AXIS.get(letter, -1) for letter in orientation) != [0, 1, 2]:
             raise _wrong(name, "orientation", given["orientation"], "three letters such as LPI")
         slices = given.get("slices")
         if slices is not None and (isinstance(slices, str) or len(set(slices)) < len(slices)):
             raise _wrong(name, "slices", slices, "a list of file names, each once")
-        window = _numbers(given, "window", 2, name) if windowed == "windowed" else None
+        window = _numbers(given, "window", 2, name)
         grey_range = _numbers(given, "grey_range", 2, name)
         spacing = _numbers(given, "spacing", 3, name)
         if window and window[1] <= 0:

@@ -34,7 +34,7 @@ def find_scans(paths: Iterable[str | Path]) -> list[str]:
     """
     scans: list[str] = []
     for path in map(Path, paths):
-        found = _walk(path) if path.is_dir() else _in_zip(path)
+        found = _walk(path) if _is_folder(path) else _in_zip(path)
         scans += found or [str(path)]
     return list(dict.fromkeys(scans))
 
@@ -50,21 +50,33 @@ def _walk(top: Path) -> list[str]:
             continue
         entered.add(real)
         folders.sort(key=natural_order)
-        files = [ScanFile(name, 0, Path(folder, name)) for name in sorted(names, key=natural_order)]
-        volumes = [file for file in files if is_nifti(file.name) or is_itk(file.name)]
-        zips = [scan for file in files for scan in _in_zip(file.path)]
-        others = [file for file in files if file not in volumes and not is_zip(file.name)]
+        paths = [Path(folder, name) for name in sorted(names, key=natural_order)]
+        paths = [path for path in paths if path.is_file()]  # no pipes, no dead links
+        volumes = [str(path) for path in paths if is_nifti(path.name) or is_itk(path.name)]
+        zips = [scan for path in paths for scan in _in_zip(path)]
+        others = [
+            ScanFile(path.name, 0, path)
+            for path in paths
+            if not (is_nifti(path.name) or is_itk(path.name) or is_zip(path.name))
+        ]
         slices = _slices(others)
         scans += [folder] if slices else []
-        scans += [str(file.path) for file in volumes] + zips
+        scans += volumes + zips
         ignored += len(others) - slices
     if ignored:
         logger.info("%s: %d files that are no scans were left out", top.name, ignored)
     return scans
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
+
+
 def _in_zip(archive: Path) -> list[str]:
-    """Name the scans in a zip; in another file, or one that cannot be read, there are none."""
+    """Name the scans in a zip; in another file there are none; a broken zip is named, to be refused."""
     if not is_zip(archive.name):
         return []
     try:
@@ -72,7 +84,7 @@ def _in_zip(archive: Path) -> list[str]:
         names = [join_zip_path(str(archive), folder) for folder in folders]
         return [name for name in names if _slices(scan_files(Path(), name))]
     except UserError:
-        return []
+        return [str(archive)]
 
 
 def _slices(files: list[ScanFile]) -> int:

@@ -1,5 +1,7 @@
 """What a reader of the answer should know of an accepted scan's geometry."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .scan import Scan
@@ -24,16 +26,18 @@ WIDTH = (250.0, 550.0)  # mm from side to side
 HEIGHT = 600.0  # mm
 
 
-def geometry_flags(scan: Scan) -> tuple[str, ...]:
+def geometry_flags(scan: Scan, known: Sequence[str] = ()) -> tuple[str, ...]:
     """Return ``thick_slices``, ``unusual_field_of_view`` and ``repeated_slices`` where they hold.
 
     Args:
         scan: accepted.
+        known: its flags so far; with ``spacing_assumed`` nothing is said of millimetres.
     """
+    measured = "spacing_assumed" not in known
     width, _, height = scan.spacing * scan.voxels.shape
     found = {
-        "thick_slices": scan.spacing[2] > THICK,
-        "unusual_field_of_view": not WIDTH[0] <= width <= WIDTH[1] or height > HEIGHT,
+        "thick_slices": measured and scan.spacing[2] > THICK,
+        "unusual_field_of_view": measured and (not WIDTH[0] <= width <= WIDTH[1] or height > HEIGHT),
         "repeated_slices": _repeats(scan.voxels),
     }
     return tuple(flag for flag, holds in found.items() if holds)

@@ -13,6 +13,7 @@ from monai.data import ImageReader
 from monai.utils import ensure_tuple
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from .declaration import LARGEST_SPACING, SMALLEST_SPACING, Declaration
 from .formats import read_dicom, read_itk, read_nifti, read_pictures
@@ -34,6 +35,7 @@ DAMAGED = (
     zlib.error,
     ImageFileError,
     HeaderDataError,
+    WrapStructError,
 )
 
 
@@ -114,6 +116,8 @@ def _read(path: str, declared: Declaration, name: str) -> Volume:
     file = Path(split_zip_path(path)[0])
     if not file.exists():
         raise RefusedScan("not_found", name, "no such file or folder; check the path")
+    if not (file.is_file() or file.is_dir()):
+        raise RefusedScan("unsupported", name, "neither a file nor a folder; expected a scan")
     if file.is_file() and file.stat().st_size == 0:
         raise RefusedScan("empty_file", name, "a file of 0 bytes; copy or download it again")
     if file.is_file() and is_nifti(file.name):

@@ -98,7 +98,7 @@ def scan_files(root: Path, scan: str) -> list[ScanFile]:
         if not path.is_dir():
             return [_plain(scan, path, path.stat().st_size)]
         with os.scandir(path) as entries:
-            files = [entry for entry in entries if not entry.is_dir()]
+            files = [e for e in entries if e.is_file() or not Path(e.path).exists()]  # no pipes: they hang
             found = [_plain(f"{scan}/{e.name}", Path(e.path), e.stat().st_size) for e in files]
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be read ({error.strerror})") from None

@@ -5,6 +5,7 @@ import json
 import platform
 import shlex
 import sys
+from collections import Counter
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import torch
 from monai.bundle import ConfigParser
 from monai.utils import ensure_tuple
 
+from scripts.datalists import read_datalist
 from scripts.processes import world_size
+from scripts.scans import Declaration
 
 __all__ = ["describe_environment", "record_run"]
 
@@ -44,6 +47,8 @@ def record_run(
     config = _resolved_config(sys.argv)
     if config is not None:
         ConfigParser.export_config_file(config, str(_unused(folder / "config.yaml")), fmt="yaml")
+    lists = read_datalist(datalist, refuse_overlap=False)  # the audit's verdict stands beside it
+    intensities = Counter(Declaration.of(item).intensity for items in lists.values() for item in items)
     record = {
         "command": shlex.join(["python", "-m", "monai.bundle", *sys.argv[1:]])
         if config is not None
@@ -51,6 +56,7 @@ def record_run(
         "processes": world_size(),
         "seed": seed,
         "datalist_sha256": hashlib.sha256(Path(datalist).read_bytes()).hexdigest(),
+        "intensity": dict(intensities),  # scans in HU, and scans of each declared window
         "audit": audit,
         **describe_environment(device),
     }

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from scripts.processes import gather, rank, world_size
-from scripts.scans import RefusedScan
+from scripts.scans import DECLARED_FIELDS, RefusedScan
 
 from .fingerprint import fingerprint
 from .to_grid import ToGridd
@@ -44,6 +44,9 @@ class ScanDataset(Dataset, Randomizable):
         keep_refused: return a refused scan as a grid of zeros and not raise; every item then has
             ``refusal``, ``{"code": ..., "message": ...}``, with empty strings where the scan was accepted,
             and ``position``, its index among the items.
+
+    Fields that only some of the items have, and those that only say how to read a scan, are left out of what
+    it returns: they do not collate.
     """
 
     def __init__(
@@ -59,9 +62,10 @@ class ScanDataset(Dataset, Randomizable):
         first_random = self.transform.get_index_of_first(
             lambda t: isinstance(t, RandomizableTrait) or not isinstance(t, Transform)
         )
+        fields: list[set[Any]] = [set(item) for item in data]
+        some, every = set().union(*fields), set.intersection(*fields) if fields else set()
+        self.uneven = (some - every) | set(DECLARED_FIELDS)
         self.fixed = len(self.transform) if first_random is None else first_random
-        fields = [set(item) for item in data]
-        self.uneven = set().union(*fields) - set.intersection(*fields) if fields else set()
 
     def set_random_state(self, seed: int | None = None, state: Any = None) -> "ScanDataset":
         """Seed the random transforms."""
@@ -80,8 +84,8 @@ class ScanDataset(Dataset, Randomizable):
             item = self._blank(item)
         if self.keep_refused:
             item["refusal"], item["position"] = dict(refusal), index
-        item = self.transform(item, start=self.fixed)
-        return {key: value for key, value in item.items() if key not in self.uneven}
+        result = self.transform(item, start=self.fixed)
+        return {key: value for key, value in result.items() if key not in self.uneven}
 
     def fixed_part(self, index: int) -> dict[str, Any]:
         """Return an item after the deterministic transforms, from the cache where it is there."""

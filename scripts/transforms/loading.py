@@ -22,7 +22,7 @@ class LoadScand(MapTransform):
     Shape:
         - Output: MetaTensor ``(1, X, Y, Z)`` in HU, in the order and integer type of the file, with the
           affine to world mm (RAS+). Its meta holds ``filename_or_obj`` (the name), ``path``,
-          ``original_affine``, ``flags`` (words parted by spaces), ``intensity`` ("HU", or the window) and
+          ``series`` (as it was declared), ``original_affine``, ``flags`` (words parted by spaces), ``intensity`` ("HU", or the window) and
           ``hounsfield`` (what a declared window can show, or None).
 
     Raises:
@@ -44,6 +44,7 @@ class LoadScand(MapTransform):
             meta = {
                 "filename_or_obj": name,
                 "path": str(d[key]),
+                "series": declared.series or "",
                 "original_affine": volume.affine.copy(),
                 "space": "RAS",
                 "flags": " ".join(volume.flags),

@@ -32,8 +32,8 @@ class ToGrid(Transform):
     Shape:
         - Input: MetaTensor ``(1, X, Y, Z)`` in HU, of any orientation
         - Output: MetaTensor ``(1, R, A, S)``, float32 in 0..1, whose affine maps grid voxels to world mm.
-          Its meta holds ``filename_or_obj``, ``path``, ``original_affine``, ``original_shape``, ``box_low``
-          and ``box_high`` (faces in the scan's canonical voxels), ``region``, ``lobes`` (packed, where the
+          Its meta holds ``filename_or_obj``, ``path``, ``series``, ``original_affine``, ``original_shape``,
+          ``box_low`` and ``box_high`` (faces in the scan's canonical voxels), ``region``, ``lobes`` (packed, where the
           region made them), ``intensity`` (as it was read), and ``flags`` (words parted by spaces: lists of
           different lengths do not collate).
 
@@ -68,10 +68,11 @@ class ToGrid(Transform):
         source = {
             "filename_or_obj": name,
             "path": str(image.meta.get("path", "")),
+            "series": str(image.meta.get("series", "")),
             "original_affine": torch.from_numpy(affine.copy()),
             "original_shape": torch.tensor(image.shape[1:]),
             "intensity": str(image.meta.get("intensity", "HU")),
-            "flags": " ".join([*read_flags, *geometry_flags(scan), *box.flags]),
+            "flags": " ".join([*read_flags, *geometry_flags(scan, read_flags), *box.flags]),
         }
         return self._with_meta(volume, grid_affine, box, source)
 
@@ -80,6 +81,7 @@ class ToGrid(Transform):
         source = {
             "filename_or_obj": name,
             "path": "",
+            "series": "",
             "original_affine": torch.eye(4, dtype=torch.float64),
             "original_shape": torch.zeros(3, dtype=torch.int64),
             "intensity": "",

@@ -1,4 +1,7 @@
+import itertools
 import logging
+import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,38 @@ def test_files_left_out_are_counted(tree, caplog):
     with caplog.at_level(logging.INFO):
         find_scans([tree])
     assert "3 files that are no scans were left out" in caplog.text  # notes.txt, z.zraw, readme
+
+
+def test_a_folder_of_eight_pictures_is_a_scan_and_one_of_seven_is_not(tmp_path):
+    for folder, count in (("slices", 8), ("figures", 7)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            (tmp_path / folder / f"{number}.PNG").write_bytes(b"")
+    assert relative(find_scans([tmp_path]), tmp_path) == ["slices"]
+
+
+def test_a_zip_is_searched_where_it_is_named_and_where_it_lies(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for scan, number in itertools.product(("CP/1/10", "CP/1/9", "../CP/1/8"), range(8)):
+            archive.writestr(f"{scan}/{number}.jpg", "")
+        archive.writestr("DICOM/1", bytes(128) + b"DICM")
+        archive.writestr("notes/readme.txt", "")
+    expected = ["a.zip::CP/1/9", "a.zip::CP/1/10", "a.zip::DICOM"]
+    assert relative(find_scans([tmp_path]), tmp_path) == expected
+    assert relative(find_scans([tmp_path / "a.zip"]), tmp_path) == expected
+
+
+def test_a_broken_zip_is_named_to_be_refused(tmp_path):
+    (tmp_path / "a.zip").write_text("no zip")
+    assert relative(find_scans([tmp_path]), tmp_path) == ["a.zip"]
+
+
+def test_links_are_followed_once(tree):
+    (tree / "b" / "again").symlink_to(tree)
+    (tree / "linked").symlink_to(tree / "series")
+    assert len(find_scans([tree])) == 6
+
+
+def test_a_pipe_in_a_folder_does_not_stop_the_walk(tree):
+    os.mkfifo(tree / "series" / "pipe")
+    assert len(find_scans([tree])) == 6

@@ -4,6 +4,7 @@ import itertools
 import nibabel
 import numpy as np
 import pytest
+from scan_writers import write_itk, write_nifti, write_series, write_zip
 from toy_chest import chest, orientations, reoriented
 
 from scripts.scans import RefusedScan, Scan, ScanReader
@@ -29,58 +30,6 @@ def refusal_of(path):
     with pytest.raises(RefusedScan, match=str(path)) as caught:
         ScanReader().get_data(path)
     return caught.value
-
-
-def write_nifti(path, array, affine, slope=None):
-    image = nibabel.Nifti1Image(array, affine)
-    if slope:
-        image.header.set_slope_inter(*slope)
-    nibabel.save(image, path)
-    return path
-
-
-def write_itk(path, array, affine):
-    sitk = pytest.importorskip("SimpleITK")
-    lps = np.diag([-1, -1, 1, 1]) @ affine
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
-    image = sitk.GetImageFromArray(array.T)
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
-    image.SetOrigin(lps[:3, 3].tolist())
-    sitk.WriteImage(image, str(path))
-    return path
-
-
-def write_series(folder, array, affine, keep=None, **tags):
-    """Write slices as DICOM, in shuffled file order, all with one SOPInstanceUID."""
-    pydicom = pytest.importorskip("pydicom")
-    folder.mkdir(exist_ok=True)
-    lps = np.diag([-1, -1, 1, 1]) @ affine
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
-    order = np.random.default_rng(1).permutation(array.shape[2])
-    for number, k in enumerate(order):
-        if keep is not None and k not in keep:
-            continue
-        meta = pydicom.dataset.FileMetaDataset()
-        meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
-        meta.MediaStorageSOPInstanceUID = "1.2.3.4"
-        slice_ = pydicom.Dataset()
-        slice_.file_meta = meta
-        slice_.SOPClassUID, slice_.SOPInstanceUID = meta.MediaStorageSOPClassUID, "1.2.3.4"
-        slice_.Modality, slice_.PatientID, slice_.SeriesInstanceUID = "CT", "p1", "1.2.3"
-        slice_.ImageOrientationPatient = [*(lps[:3, 0] / spacing[0]), *(lps[:3, 1] / spacing[1])]
-        slice_.ImagePositionPatient = (lps @ [0, 0, k, 1])[:3].tolist()
-        slice_.PixelSpacing = [spacing[1], spacing[0]]
-        slice_.Rows, slice_.Columns = array.shape[1], array.shape[0]
-        slice_.SamplesPerPixel, slice_.PhotometricInterpretation = 1, "MONOCHROME2"
-        slice_.BitsAllocated, slice_.BitsStored, slice_.HighBit, slice_.PixelRepresentation = 16, 12, 11, 0
-        slice_.RescaleSlope, slice_.RescaleIntercept = 1, -1024
-        slice_.PixelData = (array[:, :, k].T + 1024).astype(np.uint16).tobytes()
-        for tag, value in tags.items():
-            setattr(slice_, tag, value)
-        slice_.save_as(folder / f"{tags.get('PatientID', '')}{number:03d}.dcm", enforce_file_format=True)
-    return folder
 
 
 AXIAL = [orientation for orientation in orientations() if orientation[2, 0] == 2]
@@ -195,7 +144,7 @@ def test_a_folder_of_more_than_one_series_is_refused(tmp_path, toy, code, tags):
         ("not_ct", {"Modality": "MR"}),
         ("too_few_slices", {"keep": [4]}),
         ("bad_geometry", {"PixelSpacing": None}),
-        ("unsupported", {"NumberOfFrames": 3}),
+        ("duplicate_slices", {"NumberOfFrames": 3}),
     ],
 )
 def test_a_series_of_the_wrong_kind_is_refused(tmp_path, toy, code, options):

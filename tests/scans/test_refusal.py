@@ -1,7 +1,13 @@
 import pickle
+import re
+from pathlib import Path
+
+import pytest
 
 from scripts.errors import UserError
-from scripts.scans import RefusedScan
+from scripts.scans import CODES, FLAGS, RefusedScan
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_refusal_survives_the_way_from_a_worker_process():
@@ -9,3 +15,17 @@ def test_a_refusal_survives_the_way_from_a_worker_process():
     assert isinstance(refusal, UserError)
     assert (refusal.code, refusal.name, refusal.reason) == ("no_lungs", "a/b.nii.gz", "no lungs found")
     assert str(refusal) == "a/b.nii.gz: no lungs found"
+
+
+def test_an_unknown_code_is_a_programming_error():
+    with pytest.raises(ValueError, match="made_up"):
+        RefusedScan("made_up", "a", "b")
+
+
+def test_every_code_has_a_row_in_the_documentation_and_a_place_in_the_code():
+    documented = re.findall(r"^\| `([a-z_]+)` \| (.*) \|$", (ROOT / "docs/data.md").read_text(), re.MULTILINE)
+    source = "".join(file.read_text() for file in (ROOT / "scripts").rglob("*.py"))
+    assert dict(documented) == {**CODES, **FLAGS}
+    used = source.replace((ROOT / "scripts/scans/refusal.py").read_text(), "")
+    assert {code for code in CODES if f'"{code}"' not in used} == set()
+    assert {flag for flag in FLAGS if used.count(flag) < 2} == {"lungs_cut_at_top", "lungs_cut_at_bottom"}

@@ -41,6 +41,7 @@ def test_the_environment_names_data_seed_command_and_versions(run_folder):
     environment = json.loads((run_folder / "environment.json").read_text())
     assert environment["datalist_sha256"] == hashlib.sha256(b"{}").hexdigest()
     assert environment["seed"] == 3 and environment["packages"]["monai"]
+    assert environment["intensity"] == {}
     assert environment["command"].startswith("python -m monai.bundle run training --config_file")
 
 
@@ -66,3 +67,14 @@ def test_the_config_of_a_cross_validation_is_not_taken_for_that_of_its_folds(tmp
     monkeypatch.setattr(sys, "argv", [MONAI, "run", "--config_file", str(tmp_path / "a.yaml")])
     record_run(tmp_path / "run", tmp_path / "datalist.json", torch.device("cpu"), seed=0)
     assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_the_environment_counts_scans_in_hounsfield_units_and_of_each_window(tmp_path):
+    windowed = {"intensity": "windowed", "window": [-600, 1800]}
+    items = [
+        {"image": f"{k}.nii", "label": 0, "patient": str(k), **(windowed if k else {})} for k in range(3)
+    ]
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": items}))
+    record_run(tmp_path, tmp_path / "datalist.json", torch.device("cpu"), seed=0)
+    environment = json.loads((tmp_path / "environment.json").read_text())
+    assert environment["intensity"] == {"HU": 1, "windowed -600 1800": 2}

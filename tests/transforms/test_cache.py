@@ -203,3 +203,11 @@ def test_items_with_different_fields_make_a_batch(items, folder):
     batch = next(iter(DataLoader(uneven, batch_size=2)))
     assert batch["label"].tolist() == [0, 1] and not {"fold", "severity"} & set(batch)
     assert uneven.data[0]["fold"] == 2
+
+
+def test_fields_that_only_some_items_have_or_that_say_how_to_read_are_left_out(items):
+    items[0] |= {"severity": "CT-1", "spacing": [5.0, 6.0, 7.5], "patient": "a"}
+    items[1] |= {"patient": "b"}
+    batch = list_data_collate([ScanDataset(items[:2], pipeline())[k] for k in (0, 1)])
+    assert batch["patient"] == ["a", "b"]
+    assert not {"severity", "spacing"} & set(batch)

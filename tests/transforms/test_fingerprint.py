@@ -106,3 +106,34 @@ def test_descriptions_tell_settings_apart_and_nothing_else():
     assert describe(LungRegion(3.0)) == describe(LungRegion(3.0)) != describe(LungRegion(4.0))
     assert describe({1, 2}) == describe({2, 1})
     assert describe(Compose) == "monai.transforms.compose.Compose"
+
+
+def test_what_is_declared_changes_it_and_a_label_does_not(scan):
+    item = {"image": str(scan), "label": 1}
+    declared = [
+        {},
+        {"window": [-500, 1500]},
+        {"window": [-600, 1500]},
+        {"slices": ["1.png"]},
+        {"series": "3"},
+    ]
+    assert len({fingerprint({**item, **fields}, steps()) for fields in declared}) == 5
+    assert fingerprint({**item, "label": 2}, steps()) == fingerprint(item, steps())
+
+
+def test_a_replaced_zip_and_another_folder_in_it_change_it(tmp_path):
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(b"zip")
+    before = fingerprint({"image": f"{archive}::CP/1"}, steps())
+    other = fingerprint({"image": f"{archive}::CP/2"}, steps())
+    archive.write_bytes(b"another zip")
+    assert len({before, other, fingerprint({"image": f"{archive}::CP/1"}, steps())}) == 3
+
+
+def test_code_in_a_room_within_a_room_counts(tmp_path):
+    (tmp_path / "formats").mkdir()
+    (tmp_path / "formats" / "nifti.py").write_text("a = 1")
+    before = source_digest(tmp_path)
+    source_digest.cache_clear()
+    (tmp_path / "formats" / "nifti.py").write_text("a = 2")
+    assert source_digest(tmp_path) != before

@@ -1,11 +1,12 @@
 import nibabel
+import numpy as np
 import pytest
 import torch
-from monai.transforms import Compose, LoadImaged, RandFlipd
+from monai.transforms import Compose, RandFlipd
 from toy_chest import chest
 
 from scripts.scans import RefusedScan
-from scripts.transforms import LungRegion, ToGridd, preprocessing
+from scripts.transforms import LoadScand, LungRegion, ToGridd, preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def test_another_key_and_window(path):
 
 def test_the_pipeline_is_flat_and_deterministic():
     pipeline = preprocessing(LungRegion(), (20, 18, 22))
-    assert [type(t) for t in pipeline.transforms] == [LoadImaged, ToGridd]
+    assert [type(t) for t in pipeline.transforms] == [LoadScand, ToGridd]
     flat = Compose([pipeline, RandFlipd("image")]).flatten()
     assert flat.get_index_of_first(lambda t: isinstance(t, RandFlipd)) == 2
 
@@ -54,3 +55,17 @@ def test_the_same_scan_gives_the_same_bits_twice(path):
     pipeline = preprocessing(LungRegion(), (20, 18, 22))
     grids = [pipeline({"image": path})["image"].as_tensor() for _ in range(2)]
     assert torch.equal(*grids)
+
+
+def test_declared_grey_levels_become_the_grid_of_the_scan_they_were_made_of(path, tmp_path):
+    array, affine = chest((4.0, 5.0, 6.0))
+    grey = np.round(np.clip((array + 1250) / 1500, 0, 1) * 4095).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(grey, affine), tmp_path / "grey.nii")
+    declared = {"intensity": "windowed", "window": [-500, 1500], "grey_range": [0, 4095]}
+    load = preprocessing(LungRegion(), (20, 18, 22))
+    expected = load({"image": path})["image"]
+    grid = load({"image": str(tmp_path / "grey.nii"), "name": "grey.nii", **declared})["image"]
+    torch.testing.assert_close(grid.as_tensor(), expected.as_tensor(), atol=0.002, rtol=0)
+    assert grid.meta["intensity"] == "windowed -500 1500 0 4095" and expected.meta["intensity"] == "HU"
+    assert "windowed" in grid.meta["flags"].split() and "windowed" not in expected.meta["flags"]
+    assert grid.meta["filename_or_obj"] == "grey.nii"

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -24,6 +27,8 @@ GOOD = [
 ]
 REFUSED = {
     "mask_saved_as_ct": "mask",
+    "jpg_slices": "not_hounsfield",
+    "small_crops": "too_few_slices",
     "small_crops/ctfm_s0335.nii.gz": "partial_thorax",
     "small_crops/totalseg_pulmonary_ct_cropped.nii.gz": "partial_thorax",
     "elastix_half_lung/3DCT_lung_baseline.mha": "partial_thorax",
@@ -94,3 +99,45 @@ def test_every_fifth_slice_finds_nearly_the_same_box(real_scans):
     difference = np.abs(size(thin) - size(thick))
     assert difference[:2].max() < 2  # mm
     assert difference[2] < 10  # mm: the distance of the slices
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("jpg_slices", {}),
+        *(
+            (f"medseg_covid/derived/DCM{n}_img_0-4095.nii.gz", {"grey_range": [0, 4095]})
+            for n in (2, 4, 7, 8)
+        ),
+        ("medseg_covid/derived/DCM1_img_0-4095.nii.gz", {"grey_range": [0, 4095], "orientation": "LPI"}),
+    ],
+)
+def test_declared_grey_levels_of_real_chests_are_answered_and_flagged(real_scans, name, fields):
+    declared = {"intensity": "windowed", "window": [-500, 1500], **fields}
+    scans = [{"image": str(real_scans / name), **declared}]
+    grid = ScanDataset(scans, preprocessing(LungRegion(), SHAPE))[0]["image"]
+    assert "windowed" in grid.meta["flags"].split()
+    assert ("spacing_assumed" in grid.meta["flags"]) == (name == "jpg_slices")
+    assert 0.3 < float(grid.mean()) < 0.8
+
+
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("", lambda files: None),
+        ("missing_slices", lambda files: [file.unlink() for file in files[30:35]]),
+        ("missing_slices", lambda files: files[40].write_bytes(bytes(500) + files[40].read_bytes()[500:])),
+        ("duplicate_slices", lambda files: shutil.copy(files[9], files[9].with_name("again.dcm"))),
+        ("partial_thorax", lambda files: [file.unlink() for file in files[:45]]),
+        ("unreadable", lambda files: files[50].write_bytes(files[50].read_bytes()[:2000])),
+        ("too_few_slices", lambda files: [file.unlink() for file in files[5:]]),
+    ],
+)
+def test_a_real_series_that_was_damaged_is_refused_by_its_reason(real_scans, tmp_path, code, change):
+    folder = Path(shutil.copytree(real_scans / "cip_ct64/ct-64Dicom", tmp_path / "series"))
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    change(sorted(folder.iterdir()))
+    scans = [{"image": str(folder)}, {"image": str(real_scans / "cip_ct64/ct-64.nrrd")}]
+    dataset = ScanDataset(scans, preprocessing(LungRegion(), SHAPE), keep_refused=True)
+    assert [dataset[k]["refusal"]["code"] for k in (0, 1)] == [code, ""]

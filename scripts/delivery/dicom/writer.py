@@ -94,8 +94,8 @@ class DicomWriter:
         self.written += 1
 
     def _objects(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        declared = Declaration(series=item.get("series"))
-        source, answer = read_source(item["image"].meta["path"], declared), item["answer"]
+        meta, answer = item["image"].meta, item["answer"]
+        source = read_source(meta["path"], Declaration(series=meta["series"] or None))
         objects = {"report": classification_report(source, answer, self.class_names, self.producer)}
         if item.get("heat_map"):
             heat = source.load(self.folder / item["heat_map"]).astype(np.float32)

@@ -81,8 +81,8 @@ def _has(slice_: Slice, words: set[str]) -> bool:
 
 
 def _is_axial(slice_: Slice) -> bool:
-    """Tell an axial slice; one without orientation is given the benefit, and refused for that later."""
-    if slice_.orientation is None:
+    """Tell an axial slice; one without an orientation is given the benefit, and refused for that later."""
+    if slice_.orientation is None or not np.any(slice_.orientation):
         return True
     row, column = np.reshape(slice_.orientation, (2, 3))
     return bool(abs(np.cross(row, column)[2]) >= AXIAL)

@@ -10,6 +10,7 @@ from .dicom_slices import Slice
 __all__ = ["stack"]
 
 SPACING_TOLERANCE = 0.05  # share of the usual gap between slices: headers round positions
+UNIT_TOLERANCE = 0.01  # of the length of a direction cosine: headers round
 SAME_PLACE = 0.01  # mm
 SIDEWAYS = 1.0  # mm that a slice may lie beside the line from the first to the last
 
@@ -57,6 +58,10 @@ def _check_headers(slices: Sequence[Slice], name: str) -> None:
             raise RefusedScan("bad_geometry", name, f"slices without {field}; expected it in each")
     if any(slice_.rescale is not None and slice_.rescale[0] == 0 for slice_ in slices):
         raise RefusedScan("bad_rescale", name, "a rescale slope of 0 makes all voxels alike; expected 1")
+    for slice_ in slices:
+        row, column = np.reshape(np.array(slice_.orientation), (2, 3))
+        if abs(np.linalg.norm(np.cross(row, column)) - 1) > UNIT_TOLERANCE:
+            raise RefusedScan("bad_geometry", name, "an orientation that is none; expected two directions")
     planes = {
         (slice_.size, *np.round([*(slice_.spacing or ()), *(slice_.orientation or ())], 4).tolist())
         for slice_ in slices

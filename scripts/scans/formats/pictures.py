@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import check_shape
 from ..declaration import Declaration, axes_affine
 from ..limits import check_voxels
 from ..refusal import RefusedScan
@@ -39,7 +40,8 @@ def read_pictures(files: list[ScanFile], declared: Declaration, name: str) -> Vo
 
     Raises:
         RefusedScan: ``not_hounsfield`` without a declared window; ``unreadable``, ``too_large``, ``not_ct``
-            for colours, ``several_orientations`` for sizes that differ, ``duplicate_slices``.
+            for colours, ``several_orientations`` for sizes that differ, ``duplicate_slices``,
+            ``too_few_slices``.
     """
     if declared.window is None:
         raise RefusedScan(
@@ -56,9 +58,10 @@ def read_pictures(files: list[ScanFile], declared: Declaration, name: str) -> Vo
         )
     _check_repeats(slices, name)
     voxels = np.stack(slices).T  # slices, rows, columns -> columns, rows, slices
+    check_shape(voxels.shape, name)
     columns, _, count = voxels.shape
     pixel = FIELD_OF_VIEW / columns
-    spacing = declared.spacing or (pixel, pixel, HEIGHT / max(1, count - 1))
+    spacing = declared.spacing or (pixel, pixel, HEIGHT / (count - 1))
     assumed = {"spacing_assumed": declared.spacing, "orientation_assumed": declared.orientation}
     return Volume(
         voxels,
@@ -81,6 +84,10 @@ def _decoded(files: list[ScanFile], name: str) -> Iterator[np.ndarray]:
                     yield _grey(picture, name)
             except RefusedScan:
                 raise
+            except Image.DecompressionBombError as error:
+                raise RefusedScan(
+                    "too_large", name, "a picture of more pixels than a slice has; is it damaged?"
+                ) from error
             except Exception as error:  # Pillow's decoders raise many kinds for damaged files
                 raise RefusedScan(
                     "unreadable", name, f"a slice could not be decoded ({type(error).__name__}); is it whole?"

@@ -1,0 +1,76 @@
+"""No header field that identifies a patient leaves a run, whether its scan is answered or refused."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import ConfigWorkflow
+from scan_writers import write_series
+from toy_chest import chest
+
+from scripts.evaluation import fail_if_refused, read_predictions
+
+pytest.importorskip("SimpleITK")
+pytest.importorskip("pydicom")
+
+CONFIG = Path(__file__).parents[1] / "configs" / "inference.yaml"
+SECRETS = {
+    "PatientName": "Zweistein^Alberta",
+    "PatientID": "GEHEIM-4711",
+    "PatientBirthDate": "19010203",
+    "AccessionNumber": "ACC-99887",
+    "InstitutionName": "Spital Unterland",
+    "ReferringPhysicianName": "Doktorin^Eisen",
+    "StudyInstanceUID": "1.2.77.88.99",
+    "SeriesInstanceUID": "1.2.66.55.44",
+    "SeriesDescription": "Zweistein Thorax",
+}
+OF_ANOTHER = {"SeriesInstanceUID": "1.2.66.55.45", "SeriesNumber": 2}
+
+
+def inputs(folder):
+    """Write a good series, and one for each way in which a header is compared, listed or damaged."""
+    array, affine = chest((6.0, 5.4, 8.0))
+    for name in ("good", "two_patients", "two_series", "cut_header", "not_a_number"):
+        write_series(folder / name, array, affine, **SECRETS)
+    write_series(folder / "two_patients", array, affine, **SECRETS | {"PatientID": "GEHEIM-4712"}, keep=[3])
+    write_series(folder / "two_series", array, affine, **SECRETS | OF_ANOTHER)
+    for file in (folder / "cut_header").iterdir():
+        file.write_bytes(file.read_bytes()[:700])
+    for file in (folder / "not_a_number").iterdir():
+        file.write_bytes(file.read_bytes().replace(b"-1024", b"ZWEI5"))
+
+
+def test_no_identity_reaches_outputs_messages_or_logs(tmp_path, caplog, capfd):
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    scans.mkdir()
+    inputs(scans)
+    workflow = ConfigWorkflow(
+        str(CONFIG),
+        workflow_type="inference",
+        logging_file=False,
+        scans=[str(scans)],
+        output_dir=str(out),
+        ckpt_path=str(tmp_path / "model.pt"),
+        spatial_shape=[32, 32, 24],
+        num_workers=0,
+    )
+    with caplog.at_level(logging.DEBUG):
+        workflow.initialize()
+        torch.save(workflow.parser.get_parsed_content("network_def").state_dict(), tmp_path / "model.pt")
+        workflow.evaluator.run()
+        with pytest.raises(SystemExit):
+            fail_if_refused(out)
+    codes = {
+        row["image"]: row["reason"].partition(":")[0] for row in read_predictions(out / "predictions.csv")
+    }
+    assert codes["scans/good"] == ""
+    assert (codes["scans/two_patients"], codes["scans/two_series"]) == ("several_patients", "several_series")
+    assert all(codes[f"scans/{name}"] for name in ("cut_header", "not_a_number"))
+    printed = capfd.readouterr()
+    texts = [file.read_text(errors="replace") for file in out.rglob("*") if file.is_file()]
+    shown = "\n".join([*texts, caplog.text, printed.out, printed.err])
+    words = {part for secret in SECRETS.values() for part in (secret, *secret.split("^"))}
+    assert {word for word in words | {"GEHEIM", "1.2.66.55", "ZWEI5"} if word in shown} == set()
+    assert str(scans) not in "\n".join(texts)  # the folder itself is not shown, only what is in it
