@@ -10,7 +10,7 @@ from .likeness import alike_pairs
 
 __all__ = ["ALIKE", "check_near_identical"]
 
-ALIKE = 0.85  # correlation of two signatures; docs/audit.md has what copies and strangers reach
+ALIKE = 0.9  # correlation of two signatures; docs/audit.md has what copies and strangers reach
 
 
 def check_near_identical(items: Sequence[dict[str, Any]], signatures: Mapping[str, np.ndarray]) -> Finding:
