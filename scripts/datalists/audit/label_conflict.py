@@ -26,8 +26,7 @@ def check_label_conflict(
     return Finding(
         "label_conflict",
         FAILED,
-        f"{len(conflicts)} patients or contents have contradictory labels; correct them, or give patients "
-        f"whose disease changed a patient name for each phase only if they stay in one list",
+        f"{len(conflicts)} patients or contents have contradictory labels; correct them, or take them out",
         hard=True,
         lines=conflicts,
         numbers=numbers,
