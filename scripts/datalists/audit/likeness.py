@@ -35,7 +35,7 @@ def alike_pairs(signatures: np.ndarray, threshold: float) -> list[tuple[int, int
                 if rows.start + i < columns.start + j:
                     likeness = min(1.0, float(best[i, j]))
                     pairs.append((int(rows.start + i), int(columns.start + j), likeness))
-    return pairs
+    return sorted(pairs)
 
 
 def _blocks(count: int) -> Iterator[slice]:
