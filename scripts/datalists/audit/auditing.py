@@ -105,7 +105,7 @@ def audit_datalist(
     if workers is not None and workers < 1:
         raise UserError(f"workers={workers}: give 1 or more")
     measured = _measure(items, headers_only, workers or cpu_count(), store, progress)
-    lists = check_lists(items, {image: known.content for image, known in measured.items() if known.content})
+    lists = check_lists(items, {key: known.content for key, known in measured.items() if known.content})
     return Audit(
         datalist=str(json.loads(datalist.read_text()).get("name", "")),
         datalist_sha256=datalist_hash(datalist),
@@ -119,13 +119,13 @@ def check_lists(items: Sequence[Item], contents: dict[str, str] | None = None) -
     """Run the checks that the datalist alone answers: cheap enough for the start of every run.
 
     Args:
-        items: each with its ``place``.
-        contents: hash of the voxels by ``image``, where they were read.
+        items: see :func:`~.placing.place_items`.
+        contents: hash of the voxels by ``key``, where they were read.
     """
     contents = contents or {}
-    identities = {item["image"]: file_identity(item) for item in items}
-    for image, content in contents.items():
-        identities[image].append(f"content {content}")
+    identities = {item["key"]: file_identity(item) for item in items}
+    for key, content in contents.items():
+        identities[key].append(f"content {content}")
     return [
         check_patient_overlap(items),
         check_label_conflict(items, contents),
@@ -162,17 +162,16 @@ def _check_classes(items: list[Item], measured: dict[str, Measurement]) -> list[
 def _measure(
     items: list[Item], headers_only: bool, workers: int, path: Path | None, progress: bool
 ) -> dict[str, Measurement]:
-    """Return the measurement of each image, from the store where its files have not changed."""
-    unique = {item["image"]: item for item in items}
-    keys = {image: stamp(item, headers_only) for image, item in unique.items()}
+    """Return the measurement of each key, from the store where its files have not changed."""
+    unique = {item["key"]: item for item in items}
+    stamps = {key: stamp(item, headers_only) for key, item in unique.items()}
     with MeasurementStore(path) as store:
-        found = {image: known for image, key in keys.items() if (known := store.get(key)) is not None}
-        rest = [item for image, item in unique.items() if image not in found]
-        for image, known in tqdm(
-            _measured(rest, headers_only, workers), "auditing", len(rest), disable=not progress, unit="scan"
-        ):
-            store.put(keys[image], known)
-            found[image] = known
+        found = {key: known for key, mark in stamps.items() if (known := store.get(mark)) is not None}
+        rest = [item for key, item in unique.items() if key not in found]
+        measuring = _measured(rest, headers_only, workers)
+        for key, known in tqdm(measuring, "auditing", len(rest), disable=not progress, unit="scan"):
+            store.put(stamps[key], known)
+            found[key] = known
     return found
 
 
@@ -186,8 +185,8 @@ def _measured(items: list[Item], headers_only: bool, workers: int) -> Iterator[t
 
 
 def _measure_header(item: Item) -> tuple[str, Measurement]:
-    return item["image"], measure_header(item)
+    return item["key"], measure_header(item)
 
 
 def _measure_scan(item: Item) -> tuple[str, Measurement]:
-    return item["image"], measure_scan(item)
+    return item["key"], measure_scan(item)

@@ -47,7 +47,7 @@ def is_masked_body(scan: Scan) -> bool:
 def background_features(scan: Scan) -> dict[str, float | None]:
     """Describe the room's air, the table, and the outermost 15 mm of the body: no lesion reaches there.
 
-    The body is what tissue encloses, slice by slice, so that lungs, whatever is in them, change nothing.
+    The body includes all that lies between its sides: what is in the lungs changes nothing.
 
     Args:
         scan: in HU; of other scans the numbers still compare classes.
@@ -84,7 +84,7 @@ def background_features(scan: Scan) -> dict[str, float | None]:
 
 
 def _body(tissue: np.ndarray) -> np.ndarray:
-    """Return the largest piece of tissue with its holes filled in each axial slice."""
+    """Return the largest piece of tissue, and all that it has on both sides: lungs, whatever opens them."""
     solid = ndimage.minimum_filter(tissue, (3, 3, 1), mode="nearest")
     labels, count = ndimage.label(solid)
     if not count:
@@ -92,7 +92,14 @@ def _body(tissue: np.ndarray) -> np.ndarray:
     body = (
         ndimage.maximum_filter(labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]), (3, 3, 1)) & tissue
     )
-    return np.stack([ndimage.binary_fill_holes(body[:, :, k]) for k in range(body.shape[2])], axis=2)
+    return body | (_between(body, 0) & _between(body, 1))
+
+
+def _between(body: np.ndarray, axis: int) -> np.ndarray:
+    """Return the voxels that have body on both sides along an axis."""
+    after = np.logical_or.accumulate(body, axis)
+    before = np.flip(np.logical_or.accumulate(np.flip(body, axis), axis), axis)
+    return after & before
 
 
 def _noise(scan: Scan, wall: np.ndarray) -> float | None:

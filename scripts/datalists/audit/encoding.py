@@ -11,7 +11,7 @@ __all__ = ["Cells", "encode"]
 Value = float | str | bool | None
 FEWEST_SCANS = 3  # of a text: rarer ones are taken together
 MOST_LEVELS = 8  # a number with more values is cut at its quantiles
-SCANS_PER_BIN = 40
+SCANS_PER_BIN = 100
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,14 +17,14 @@ def feature_table(
 
     Args:
         items: of the datalist.
-        measured: by ``image``.
+        measured: by ``key``.
 
     Returns:
         Name to values, None where unknown; features that nobody has are absent.
     """
     rows = []
     for item in items:
-        known = measured[item["image"]]
+        known = measured[item["key"]]
         row = {name: item.get(name) for name in FROM_ITEM}
         masked = item.get("masked_body", known.masked_body)
         row |= known.header | known.background

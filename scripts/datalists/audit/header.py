@@ -124,5 +124,5 @@ def _of_dicom(slice_file: ScanFile) -> dict[str, Feature]:
     if spacing and header.get("Columns"):
         found |= {"columns": float(header.Columns), "rows": float(header.Rows)}
         found |= {"pixel_spacing": round(float(spacing[1]), 3)}
-        found["field_width"] = float(round(found["pixel_spacing"] * header.Columns))  # type: ignore[operator]
+        found["field_width"] = float(round(found["pixel_spacing"] * header.Columns))
     return found

@@ -19,12 +19,12 @@ def check_identical_scans(
     Over a split, or under two patients, that is a leak; within one patient and list it counts a scan twice.
 
     Args:
-        items: each with ``image``, ``name``, ``patient`` and ``place``.
-        identities: what identifies each ``image``, see :func:`file_identity`; equal ones are the same scan.
+        items: each with ``key``, ``name``, ``patient`` and ``place``.
+        identities: what identifies each ``key``, see :func:`file_identity`; equal ones are the same scan.
     """
     groups: dict[str, list[dict[str, Any]]] = {}
     for item in items:
-        for identity in identities.get(item["image"], ()):
+        for identity in identities.get(item["key"], ()):
             groups.setdefault(identity, []).append(item)
     alike = {tuple(id(item) for item in group): group for group in groups.values() if len(group) > 1}.values()
     over_split = [group for group in alike if len({item["place"] for item in group}) > 1]

@@ -15,9 +15,9 @@ def check_label_conflict(
 
     Args:
         items: each with ``patient``, ``label`` and ``name``.
-        contents: hash of the voxels by ``image``, where they were read.
+        contents: hash of the voxels by ``key``, where they were read.
     """
-    conflicts = _torn(items, "patient", {item["image"]: str(item["patient"]) for item in items})
+    conflicts = _torn(items, "patient", {item["key"]: str(item["patient"]) for item in items})
     conflicts += _torn(items, "content", dict(contents or {}))
     numbers = {"conflicts": len(conflicts)}
     if not conflicts:
@@ -26,8 +26,7 @@ def check_label_conflict(
     return Finding(
         "label_conflict",
         FAILED,
-        f"{len(conflicts)} patients or contents have contradictory labels; correct them, or give patients "
-        f"whose disease changed a patient name for each phase only if they stay in one list",
+        f"{len(conflicts)} patients or contents have contradictory labels; correct them, or take them out",
         hard=True,
         lines=conflicts,
         numbers=numbers,
@@ -37,8 +36,8 @@ def check_label_conflict(
 def _torn(items: Sequence[dict[str, Any]], kind: str, key_of: Mapping[str, str]) -> list[str]:
     labels: dict[str, dict[int, str]] = {}
     for item in items:
-        if item["image"] in key_of:
-            labels.setdefault(key_of[item["image"]], {}).setdefault(item["label"], item["name"])
+        if item["key"] in key_of:
+            labels.setdefault(key_of[item["key"]], {}).setdefault(item["label"], item["name"])
     return [
         f"{kind} {key[:12] if kind == 'content' else key}: "
         + " and ".join(f"{name} has label {label}" for label, name in sorted(own.items()))

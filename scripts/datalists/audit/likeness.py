@@ -1,4 +1,4 @@
-r"""All pairs of nearly identical scans, mirrored or not, by matrix products."""
+"""All pairs of nearly identical scans, mirrored or not, by matrix products."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 
 __all__ = ["alike_pairs"]
 
-BLOCK = 512  # scans compared with all others at a time: bounds the memory
+BLOCK = 512  # scans compared with as many others at a time: bounds the memory
 
 
 def alike_pairs(signatures: np.ndarray, threshold: float) -> list[tuple[int, int, float]]:
@@ -18,26 +18,24 @@ def alike_pairs(signatures: np.ndarray, threshold: float) -> list[tuple[int, int
     .. math:: \langle f, M_s g \rangle = \textstyle\sum_p (-1)^{s \cdot p} \langle f_p, g_p \rangle
 
     Args:
-        signatures: ``(scans, variants, R, A, S)``, R, A and S even.
+        signatures: int8, ``(scans, variants, R, A, S)``, R, A and S even.
         threshold: least correlation.
 
     Returns:
         ``(i, j, correlation)`` with i < j. The time grows with the square of the scans.
     """
-    count, variants = signatures.shape[:2]
-    parts = _unit_parts(signatures)  # 8, scans, variants, cells
-    signs = _signs()
     pairs = []
-    for rows in _blocks(count):
-        best = np.full((rows.stop - rows.start, count - rows.start), -1.0, dtype=np.float32)
-        for first, second in [(0, v) for v in range(variants)] + [(v, 0) for v in range(1, variants)]:
-            products = np.stack([p[rows, first] @ p[rows.start :, second].T for p in parts])
-            for sign in signs:
-                np.maximum(best, np.tensordot(sign, products, axes=1), out=best)
-        for i, j in zip(*np.nonzero(best >= threshold), strict=True):
-            if i < j:
-                pairs.append((int(rows.start + i), int(rows.start + j), min(1.0, float(best[i, j]))))
-    return pairs
+    blocks = list(_blocks(len(signatures)))
+    for number, rows in enumerate(blocks):
+        first = _unit_parts(signatures[rows])
+        for columns in blocks[number:]:
+            second = first if columns == rows else _unit_parts(signatures[columns])
+            best = _best(first, second)
+            for i, j in zip(*np.nonzero(best >= threshold), strict=True):
+                if rows.start + i < columns.start + j:
+                    likeness = min(1.0, float(best[i, j]))
+                    pairs.append((int(rows.start + i), int(columns.start + j), likeness))
+    return sorted(pairs)
 
 
 def _blocks(count: int) -> Iterator[slice]:
@@ -45,21 +43,29 @@ def _blocks(count: int) -> Iterator[slice]:
         yield slice(start, min(start + BLOCK, count))
 
 
+def _best(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the best correlation of each of the first with each of the second, whole against any variant."""
+    signs = np.array([[1, 1], [1, -1]], dtype=np.float32)
+    signs = np.kron(np.kron(signs, signs), signs)  # mirrorings, parts
+    best = np.full((first.shape[1], second.shape[1]), -1.0, dtype=np.float32)
+    variants = range(first.shape[2])
+    for a, b in [(0, v) for v in variants] + [(v, 0) for v in variants[1:]]:
+        products = first[:, :, a] @ second[:, :, b].transpose(0, 2, 1)  # parts, first, second
+        np.maximum(best, np.tensordot(signs, products, axes=1).max(0), out=best)
+    return best
+
+
 def _unit_parts(signatures: np.ndarray) -> np.ndarray:
+    """Return the eight parity parts of unit signatures, ``(8, scans, variants, cells)``."""
     parts = [signatures.astype(np.float32)]
     for axis in (2, 3, 4):
-        mirrored = [(part, np.flip(part, axis)) for part in parts]
         half = [slice(None)] * 5
         half[axis] = slice(signatures.shape[axis] // 2)
         parts = [
-            ((part + sign * other) / np.sqrt(2))[tuple(half)] for part, other in mirrored for sign in (1, -1)
+            ((part + sign * np.flip(part, axis)) / np.sqrt(2))[tuple(half)]
+            for part in parts
+            for sign in (1, -1)
         ]
     flat = np.stack([part.reshape(*part.shape[:2], -1) for part in parts])
     length = np.sqrt((flat**2).sum(axis=(0, 3), keepdims=True))
     return flat / np.maximum(length, 1e-6)
-
-
-def _signs() -> np.ndarray:
-    """Return the sign of each of the 8 parts under each of the 8 mirrorings, ``(mirrorings, parts)``."""
-    sign = np.array([[1, 1], [1, -1]], dtype=np.float32)
-    return np.kron(np.kron(sign, sign), sign)

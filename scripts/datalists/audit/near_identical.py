@@ -10,7 +10,7 @@ from .likeness import alike_pairs
 
 __all__ = ["ALIKE", "check_near_identical"]
 
-ALIKE = 0.85  # correlation of two signatures; docs/audit.md has what copies and strangers reach
+ALIKE = 0.9  # correlation of two signatures; docs/audit.md has what copies and strangers reach
 
 
 def check_near_identical(items: Sequence[dict[str, Any]], signatures: Mapping[str, np.ndarray]) -> Finding:
@@ -19,13 +19,13 @@ def check_near_identical(items: Sequence[dict[str, Any]], signatures: Mapping[st
     Two scans of one patient in one place may be alike: two kernels of one acquisition are.
 
     Args:
-        items: each with ``image``, ``name``, ``patient`` and ``place``.
-        signatures: by ``image``, see :func:`~.signature.signature`.
+        items: each with ``key``, ``name``, ``patient`` and ``place``.
+        signatures: by ``key``, see :func:`~.signature.signature`.
     """
-    items = [item for item in items if item["image"] in signatures]
+    items = [item for item in items if item["key"] in signatures]
     if len(items) < 2:
         return Finding("near_identical_scans", PASSED, "fewer than two scans to compare")
-    alike = alike_pairs(np.stack([signatures[item["image"]] for item in items]), ALIKE)
+    alike = alike_pairs(np.stack([signatures[item["key"]] for item in items]), ALIKE)
     pairs = [(items[i], items[j], likeness) for i, j, likeness in alike]
     over_split = [pair for pair in pairs if pair[0]["place"] != pair[1]["place"]]
     strangers = [pair for pair in pairs if str(pair[0]["patient"]) != str(pair[1]["patient"])]

@@ -18,5 +18,16 @@ def place_of(item: Mapping[str, Any], list_name: str) -> str:
 
 
 def place_items(lists: Mapping[str, Sequence[Item]]) -> list[Item]:
-    """Flatten the lists of a datalist; each item gains its ``place``."""
-    return [{**item, "place": place_of(item, name)} for name, items in lists.items() for item in items]
+    """Flatten the lists of a datalist; each item gains its ``place`` and its ``key``.
+
+    Equal keys are the same scan: one file, or one choice of slices of a folder.
+    """
+    return [
+        {**item, "place": place_of(item, name), "key": _key(item)}
+        for name, items in lists.items()
+        for item in items
+    ]
+
+
+def _key(item: Mapping[str, Any]) -> str:
+    return "|".join([str(item["image"]), *item.get("slices", ())])

@@ -60,7 +60,7 @@ def check_field_of_view(items: Sequence[dict[str, Any]], measured: Mapping[str, 
     partial = _refused(items, measured, lambda code: code in NOT_WHOLE)
     cut, odd = [], []
     for item in items:
-        known = measured[item["image"]]
+        known = measured[item["key"]]
         cut += [f"{item['name']}: {flag.replace('_', ' ')}" for flag in known.flags if flag in CUT]
         width = known.header.get("field_width")
         if width is not None and not USUAL_FIELD[0] <= width <= USUAL_FIELD[1]:
@@ -79,5 +79,5 @@ def check_field_of_view(items: Sequence[dict[str, Any]], measured: Mapping[str, 
 
 
 def _refused(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement], wanted: Any) -> list[str]:
-    refusals = [(item["name"], measured[item["image"]].refusal) for item in items]
+    refusals = [(item["name"], measured[item["key"]].refusal) for item in items]
     return [f"{name}: [{found[0]}] {found[1]}" for name, found in refusals if found and wanted(found[0])]

@@ -16,7 +16,7 @@ __all__ = ["ALARM", "check_associations", "check_probe"]
 
 ALARM = 0.005  # p of each of the two checks: together they cry wolf in at most 1 of 100 clean datalists
 STRONG = 0.3  # Cramer's V; from here on a table alone tells much of the class
-MUCH = 0.6  # AUC; a probe whose interval lies above tells much of the class
+MUCH = 0.55  # AUC; a probe whose interval lies above tells much of the class
 ALWAYS_SHOWN = ("source", "pixel_spacing", "slice_spacing", "slices", "masked_body")
 
 

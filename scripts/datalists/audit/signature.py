@@ -9,10 +9,10 @@ from scripts.scans import Scan, resample
 
 __all__ = ["GRID", "VARIANTS", "content_hash", "signature"]
 
-GRID = (16, 12, 20)  # cells along R, A, S over the whole scan; even, so that halves can be mirrored
+GRID = (24, 20, 32)  # cells along R, A, S over the whole scan; even, so that halves can be mirrored
 VARIANTS = 3  # the whole scan; without its last slice; without its first
 CLIP = (0.25, 0.95)  # quantiles: the air, padding and lung below, bone and metal above, say little
-LOCAL = 2.0  # cells: what is smoother than this all chests have in common
+LOCAL = 0.7  # cells: what is smoother than this all chests have in common
 
 
 def content_hash(scan: Scan) -> str:

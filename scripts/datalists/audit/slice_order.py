@@ -12,9 +12,9 @@ from scripts.scans import Lungs, Scan, resample, scan_files
 __all__ = ["missing_names", "out_of_order", "repeated_slices", "upside_down"]
 
 PLANE = (24, 20)  # cells along R, A: enough to tell slices apart, too few for noise
-NEARER = 1.6  # a slice this much nearer to one elsewhere than to its own neighbour marks a seam
-WIDER = 1.25  # lungs are this much wider at their bases than at their tips
-END = 0.1  # of the lungs' height: where tips and bases are measured
+NEARER = 1.2  # two neighbours that are this much nearer to slices elsewhere than to each other mark a seam
+TISSUE = -200.0  # HU
+THIRD, FIFTH = (0.1, 0.4), (0.0, 0.2)  # of the lungs' height: where widths and tissue are compared
 NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 
@@ -40,7 +40,7 @@ def _digest(content: np.ndarray) -> bytes:
 
 
 def out_of_order(scan: Scan) -> int:
-    """Count the seams: a slice that is much more like a slice further away than like its neighbour.
+    """Count the seams: neighbours that are both more like slices further away than like each other.
 
     A run of slices in reversed order, or moved elsewhere, leaves a seam at its ends. Missing slices leave
     none: what comes after a gap is still the nearest there is.
@@ -50,28 +50,32 @@ def out_of_order(scan: Scan) -> int:
     planes = resample(scan.voxels, low, high, (*PLANE, count)).numpy().reshape(-1, count).T
     squares = (planes**2).sum(1)
     distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * planes @ planes.T, 0) / planes.shape[1])
-    noise = np.median(np.diag(distance, 1)) / 4 + 1e-3  # two blank slices are no neighbours' proof
-    far = distance + noise
+    step = np.diag(distance, 1)
+    far = distance + np.median(step) / 4 + 1e-3  # that two blank slices are alike proves nothing
     index = np.arange(count)
     far[np.abs(index[:, None] - index) <= 1] = np.inf
-    step = np.diag(distance, 1)
-    nearest = np.minimum(far[:-1].min(1), far[1:].min(1))
-    return int((step > NEARER * nearest).sum())
+    elsewhere = np.maximum(far[:-1].min(1), far[1:].min(1))
+    return int((step > NEARER * elsewhere).sum())
 
 
 def upside_down(lungs: Lungs) -> bool:
-    """Tell a scan whose slices run from the feet up under a header that says down, or the reverse.
+    """Tell a stack that runs against its header: lungs are wide, and the body is dense, towards the abdomen.
 
-    Lungs are wide above the diaphragm and narrow at their tips.
+    The width of the lungs and the share of tissue, each above over below, are multiplied: 0.6 to 0.8 in
+    chests the right way up, the inverse in others.
     """
-    slices = np.flatnonzero(lungs.mask.any((0, 1)))
-    inset = round(END * len(slices))
-    bottom, top = (int(np.ptp(np.flatnonzero(lungs.mask[:, :, k].any(1)))) for k in _ends(slices, inset))
-    return top > WIDER * bottom
+    mask = lungs.mask
+    slices = np.flatnonzero(mask.any((0, 1)))
+    width = np.array([np.ptp(np.flatnonzero(mask[:, :, k].any(1))) for k in slices], dtype=float)
+    tissue = (lungs.coarse.voxels[:, :, slices] > TISSUE).mean((0, 1))
+    return bool(_above_over_below(width, THIRD) * _above_over_below(tissue, FIFTH) > 1)
 
 
-def _ends(slices: np.ndarray, inset: int) -> tuple[int, int]:
-    return int(slices[inset]), int(slices[-1 - inset])
+def _above_over_below(profile: np.ndarray, span: tuple[float, float]) -> float:
+    """Compare a profile, from feet to head, between two spans at equal distances from its ends."""
+    start, stop = (round(share * len(profile)) for share in span)
+    stop = max(stop, start + 1)
+    return float(profile[::-1][start:stop].mean() / max(profile[start:stop].mean(), 1e-6))
 
 
 def missing_names(item: Mapping[str, Any]) -> int:

@@ -20,12 +20,12 @@ def check_slices(items: Sequence[dict[str, Any]], measured: Mapping[str, Measure
     """Tell which scans are no regular, whole stack of slices.
 
     Args:
-        items: each with ``image`` and ``name``.
-        measured: by ``image``.
+        items: each with ``key`` and ``name``.
+        measured: by ``key``.
     """
     faults: dict[str, list[str]] = {}
     for item in items:
-        known = measured[item["image"]]
+        known = measured[item["key"]]
         for fault, count in known.slices.items():
             if count:
                 word = fault.replace("_", " ")

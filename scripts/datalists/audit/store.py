@@ -64,6 +64,7 @@ class MeasurementStore:
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path or ":memory:")
+        database.execute("PRAGMA synchronous = OFF")  # what a power cut damages is measured again
         database.execute("CREATE TABLE IF NOT EXISTS scans (stamp TEXT PRIMARY KEY, plain TEXT, packed BLOB)")
         return database
 

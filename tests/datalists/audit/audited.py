@@ -11,8 +11,8 @@ def items(count, folds=5):
     """Return items of as many patients, classes and folds in turn."""
     return [
         {
-            "image": f"/data/{k}.nii.gz", "name": f"{k}.nii.gz", "label": k % 3, "patient": f"p{k:03d}",
-            "place": f"training fold {k % folds}",
+            "image": f"/data/{k}.nii.gz", "name": f"{k}.nii.gz", "key": f"/data/{k}.nii.gz",
+            "label": k % 3, "patient": f"p{k:03d}", "place": f"training fold {k % folds}",
         }
         for k in range(count)
     ]  # fmt: skip

@@ -4,6 +4,7 @@ import pytest
 from audited import items
 
 from scripts.datalists.audit import check_lists
+from scripts.datalists.audit.placing import place_items
 
 RATES = (1, 3, 10)  # planted among 60
 
@@ -44,7 +45,7 @@ def test_every_patient_with_two_labels_is_found(count):
 
 def test_one_content_with_two_labels_is_a_conflict():
     planted = items(4)
-    contents = {planted[0]["image"]: "abc", planted[1]["image"]: "abc"}
+    contents = {planted[0]["key"]: "abc", planted[1]["key"]: "abc"}
     _, finding, copies = check_lists(planted, contents)
     assert finding.hard and "0.nii.gz has label 0 and 1.nii.gz has label 1" in finding.lines[0]
     assert copies.hard and copies.numbers == {"groups": 1, "over_split": 1, "two_patients": 1}
@@ -56,7 +57,7 @@ def test_every_copy_that_the_datalist_or_the_disk_knows_is_found(count, kind, tm
     planted = items(60)
     for k in range(0, 2 * count, 2):
         if kind == "path":
-            planted[k + 1]["image"] = planted[k]["image"]
+            planted[k + 1] |= {"image": planted[k]["image"], "key": planted[k]["key"]}
         elif kind == "sha256":
             planted[k]["sha256"] = planted[k + 1]["sha256"] = f"{k:064d}"
         else:
@@ -77,7 +78,10 @@ def test_a_copy_within_one_patient_and_fold_only_warns():
 
 
 def test_two_slice_choices_of_one_folder_are_two_scans():
-    planted = items(2)
-    planted[1]["image"] = planted[0]["image"]
-    planted[0]["slices"], planted[1]["slices"] = ["1.png", "2.png"], ["3.png", "4.png"]
-    assert found(planted, "identical_scans").status == "passed"
+    first, second = items(2)
+    folder = {"image": "/data/folder"}
+    lists = {
+        "training": [first | folder | {"slices": ["1.png", "2.png"], "fold": 0}],
+        "test": [second | folder | {"slices": ["3.png", "4.png"]}],
+    }
+    assert found(place_items(lists), "identical_scans").status == "passed"

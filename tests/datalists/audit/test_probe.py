@@ -32,7 +32,7 @@ def test_a_feature_that_tells_all_has_an_auc_of_1():
 def test_bodies_masked_as_in_cc_ccii_are_a_shortcut():
     table, labels, patients = masked(330, seed=0)
     found = probe(table, labels, patients)
-    assert found.interval[0] > 0.6 and found.p_value == 1 / 200
+    assert found.interval[0] > 0.55 and found.p_value == 1 / 200
     assert max(found.importance, key=found.importance.get) == "masked_body"
 
 

@@ -21,8 +21,8 @@ def test_noise_passes_both():
 
 
 def test_a_slight_shortcut_warns_and_a_strong_one_fails():
-    status = {effect: check_probe(*cohort(600, seed=0, effect=effect)).status for effect in (0.0, 0.6, 2.5)}
-    assert status == {0.0: "passed", 0.6: "warning", 2.5: "failed"}
+    status = {effect: check_probe(*cohort(300, seed=0, effect=effect)).status for effect in (0.0, 0.9, 2.5)}
+    assert status == {0.0: "passed", 0.9: "warning", 2.5: "failed"}
 
 
 def test_one_class_or_a_handful_of_patients_is_skipped_with_the_reason():
