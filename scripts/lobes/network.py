@@ -92,7 +92,10 @@ def lobe_unet_from(path: str | Path) -> LobeUNet:
         raise UserError(
             f"{path}: not the checkpoint of a lobe network; expected what train_lobes.yaml writes"
         )
-    channels, residual_units, spatial_shape = (sizes[name].tolist() for name in names)
-    network = LobeUNet(channels, int(residual_units), spatial_shape)
+    network = LobeUNet(
+        channels=sizes["channels"].tolist(),
+        residual_units=int(sizes["residual_units"]),
+        spatial_shape=sizes["spatial_shape"].tolist(),
+    )
     load_weights(network, path)
     return network
