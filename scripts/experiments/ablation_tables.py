@@ -153,9 +153,7 @@ def _spread(
 
 
 def _show(networks: Mapping[str, Any], differences: Mapping[str, Any], reference: str) -> None:
-    print(
-        f"three-class accuracy, mean +- deviation over folds; pooled difference to {reference}, 95 % interval:"
-    )
+    print(f"three-class accuracy over folds; difference to {reference}, pooled, with its 95 % interval:")
     for name, summary in networks.items():
         accuracy = summary["over_folds"]["three_class_accuracy"]
         line = f"  {name:16} {accuracy['mean']:.3f} +- {accuracy['standard_deviation']:.3f}"
