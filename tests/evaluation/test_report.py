@@ -13,7 +13,14 @@ from scripts.evaluation import classification_metrics, write_report
 from scripts.evaluation.table import read_table
 from scripts.transforms import LungRegion, preprocessing
 
-OPTIONAL = ("test.csv", "test_flipped.csv", "external_elsewhere.csv", "run.json", "costs.json", "validation.csv")
+OPTIONAL = (
+    "test.csv",
+    "test_flipped.csv",
+    "external_elsewhere.csv",
+    "run.json",
+    "costs.json",
+    "validation.csv",
+)
 
 
 class Sources(HTMLParser):
