@@ -33,9 +33,9 @@ class ToGrid(Transform):
         - Input: MetaTensor ``(1, X, Y, Z)`` in HU, of any orientation
         - Output: MetaTensor ``(1, R, A, S)``, float32 in 0..1, whose affine maps grid voxels to world mm.
           Its meta holds ``filename_or_obj``, ``path``, ``series``, ``original_affine``, ``original_shape``,
-          ``box_low`` and ``box_high`` (faces in the scan's canonical voxels), ``region``, ``lobes`` (packed, where the
-          region made them), ``intensity`` (as it was read), and ``flags`` (words parted by spaces: lists of
-          different lengths do not collate).
+          ``box_low`` and ``box_high`` (faces in the scan's canonical voxels), ``region``, ``lobes`` (packed,
+          where the region made them), ``intensity`` (as it was read), and ``flags`` (words parted by spaces:
+          lists of different lengths do not collate).
 
     Raises:
         RefusedScan: the scan is no chest CT in HU.

@@ -7,7 +7,14 @@ from ignite.engine import Engine
 from monai.data import MetaTensor
 
 from scripts.errors import UserError
-from scripts.evaluation import PredictionWriter, fail_if_refused, read_predictions, write_metrics
+from scripts.evaluation import (
+    Calibration,
+    PredictionWriter,
+    StoredCalibration,
+    fail_if_refused,
+    read_predictions,
+    write_metrics,
+)
 
 NAMES = {"0": "non-pneumonia", "1": "other pneumonia", "2": "COVID-19"}
 IMAGE = MetaTensor(torch.zeros(1, 4, 5, 6), meta={"flags": "thick_slices"})
@@ -41,7 +48,8 @@ def test_a_row_has_the_contract_s_fields(tmp_path):
     assert row == {
         "image": "a.nii.gz", "patient": "p1", "label": "2",
         "prob_non_pneumonia": "0.1", "prob_other_pneumonia": "0.2", "prob_covid_19": "0.7",
-        "prediction": "COVID-19", "abstain": "False", "reason": "", "flags": "thick_slices", "heat_map": "",
+        "prediction": "COVID-19", "above_threshold": "", "abstain": "False", "reason": "",
+        "flags": "thick_slices", "heat_map": "",
     }  # fmt: skip
 
 
@@ -82,6 +90,21 @@ def test_rows_stand_by_position_and_those_without_one_as_they_came(tmp_path):
     assert [row["image"] for row in rows] == ["a.nii.gz", "a.nii.gz", "1", "2"]
 
 
+def test_stored_calibration_changes_the_probabilities_and_is_in_the_settings(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    found = {"value": 0.5, "interval_95_percent": None}
+    thresholds = dict.fromkeys(NAMES.values(), found)
+    Calibration(list(NAMES.values()), 2.0, False, [0.4, 0.3, 0.3], 0.95, thresholds, {}).write(
+        tmp_path / "calibration.json"
+    )
+    (row,) = write(tmp_path, [GOOD], [SURE], calibration=StoredCalibration(tmp_path / "model.pt"))
+    roots = [value**0.5 for value in (0.1, 0.2, 0.7)]
+    assert float(row["prob_covid_19"]) == pytest.approx(roots[2] / sum(roots), abs=1e-6)
+    assert row["above_threshold"] == "" and row["prediction"] == "COVID-19"
+    settings = json.loads((tmp_path / "predictions.json").read_text())["settings"]
+    assert settings["calibration"]["temperature"] == 2.0 and settings["calibration"]["prior"] is None
+
+
 def test_an_interrupted_run_keeps_the_rows_it_had(tmp_path):
     with pytest.raises(RuntimeError, match="power cut"):
         write(tmp_path, [GOOD, GOOD, GOOD], [SURE] * 3, stop_after=2)
@@ -100,7 +123,11 @@ def test_exit_status_is_1_only_when_a_scan_was_refused(tmp_path, capsys):
 
 
 def test_metrics_leave_refused_scans_out_and_count_them(tmp_path):
-    write(tmp_path, [GOOD, REFUSED, GOOD | {"label": 0, "patient": "p3"}], [SURE, SURE, TORN])
+    write(
+        tmp_path,
+        [GOOD, REFUSED, GOOD | {"name": "c.nii.gz", "label": 0, "patient": "p3"}],
+        [SURE, SURE, TORN],
+    )
     write_metrics(tmp_path, NAMES)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["scans"] == 2 and metrics["refused_scans"] == 1 and metrics["three_class_accuracy"] == 1.0

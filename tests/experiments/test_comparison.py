@@ -1,6 +1,5 @@
 """Oracle: the figures of classification_metrics on hand-made tables."""
 
-import numpy as np
 import pytest
 
 from scripts.datalists import CLASSES
@@ -52,14 +51,3 @@ def test_the_order_of_the_rows_does_not_matter():
 def test_other_scans_are_refused():
     with pytest.raises(UserError, match="059 is missing from one"):
         paired_differences(rows(LABELS, RIGHT), rows(LABELS[:-1], RIGHT[:-1]))
-
-
-def test_4000_scans_are_compared_in_seconds():
-    import time
-
-    random = np.random.default_rng(0)
-    labels = random.integers(3, size=4000)
-    tables = [rows(labels, random.integers(3, size=4000)) for _ in range(2)]
-    started = time.process_time()
-    paired_differences(*tables)
-    assert time.process_time() - started < 60

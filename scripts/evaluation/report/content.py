@@ -169,6 +169,6 @@ def _baselines(
 ) -> dict[str, Any]:
     tables = baseline_tables(table, training, features)
     return {
-        name: {"what": BASELINES[name][0], **compare(table, baseline, class_names)}
+        name: {"what": BASELINES[name].what, **compare(table, baseline, class_names)}
         for name, baseline in tables.items()
     }
