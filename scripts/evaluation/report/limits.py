@@ -28,8 +28,8 @@ def limits_of(content: Mapping[str, Any]) -> list[str]:
     limits.append(_prior(content["training_prior"], names))
     if any(each["metrics"]["three_class_accuracy"] == 1 for each in sets.values()):
         limits.append(
-            "Where every scan is right the bootstrap interval has no width; by the rule of three the error may "
-            "still be 3 divided by the number of patients."
+            "Where every scan is right the bootstrap interval has no width; by the rule of three the error "
+            "may still be 3 divided by the number of patients."
         )
     if not any(name.startswith("external_") for name in sets):
         limits.append(
