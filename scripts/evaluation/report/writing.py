@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def write_report(
             correction of the prior; None takes those of the training list.
 
     Returns:
-        The path of report.html.
+        The path of report.html, or of report.json where matplotlib is not installed.
 
     Raises:
         UserError: there is nothing to report, or a table or the datalist is not as it should be.
@@ -68,6 +69,9 @@ def write_report(
     content["claim"] = claim_items(content)
     content["limits"] = limits_of(content)
     (run.path / "report.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    if find_spec("matplotlib") is None:
+        print("report.json is written; report.html needs matplotlib: pip install matplotlib")
+        return run.path / "report.json"
     items = {item["name"]: item for part in lists.values() for item in part}
     pictures = thumbnails(content["mistakes"], items, preprocessing, cache_dir)
     heat_maps = heat_map_pictures(run.path, sets[0].shown, CLASSES)
