@@ -1,11 +1,14 @@
 from collections import Counter
+from functools import partial
 from itertools import chain
 
 import pytest
 import torch.distributed as dist
 
 from scripts.errors import UserError
-from scripts.training import ClassBalancedBatches, OrderedBatches, ShuffledBatches
+
+
+from scripts.training import ClassBalancedBatches, OrderedBatches, ShuffledBatches, class_shares
 
 ITEMS = [{"label": label} for label in [0] * 23 + [1] * 11 + [2] * 7]
 
@@ -101,3 +104,9 @@ def test_a_process_without_a_scan_is_refused_in_all_of_them(process):
         process(rank, 3)
         with pytest.raises(UserError, match="4 scans in batches of 2 leave some of 3 processes idle"):
             OrderedBatches(ITEMS[:4], batch_size=2)
+
+
+def test_the_prior_that_batches_teach_is_known_without_drawing_one():
+    assert class_shares(partial(ClassBalancedBatches, data=ITEMS)) == [0.4, 0.3, 0.3]
+    assert class_shares(partial(ShuffledBatches, data=ITEMS)) == [23 / 41, 11 / 41, 7 / 41]
+    assert class_shares(partial(ShuffledBatches, data=[])) == [1 / 3] * 3
