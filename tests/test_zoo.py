@@ -1,5 +1,6 @@
 """What the Model Zoo and MONAI's own clients ask of a bundle, checked without a network."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -189,12 +190,13 @@ def test_the_ids_that_clients_look_up_are_literal_also_in_json(name, ids):
 
 def test_metadata_meets_the_schema_that_it_names(tmp_path):
     assert METADATA["schema"].endswith("/meta_schema_20240725.json")
-    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))  # there already, so nothing is downloaded
-    verify_metadata(meta_file=str(CONFIGS / "metadata.json"), filepath=str(tmp_path / "schema.json"))
-    broken = tmp_path / "metadata.json"
+    schema, broken = tmp_path / "schema.json", tmp_path / "metadata.json"
+    schema.write_text(json.dumps(SCHEMA))  # there already, so nothing is downloaded
+    given = {"filepath": str(schema), "hash_val": hashlib.md5(schema.read_bytes()).hexdigest()}
+    verify_metadata(meta_file=str(CONFIGS / "metadata.json"), **given)
     broken.write_text(json.dumps(METADATA | {"authors": ["a list"]}))
     with pytest.raises(ValueError, match="is not of type 'string'"):
-        verify_metadata(meta_file=str(broken), filepath=str(tmp_path / "schema.json"))
+        verify_metadata(meta_file=str(broken), **given)
 
 
 def test_metadata_s_versions_are_those_that_pip_installs():
