@@ -7,6 +7,7 @@ any B, and carries the same two JSON texts: ``metadata.json``, and ``inference.j
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -38,6 +39,12 @@ class Source:
     config: Path
     metadata: Path
     example: torch.Tensor
+
+    @cached_property
+    def program(self) -> torch.export.ExportedProgram:
+        """The network as a graph, for batches of any size."""
+        batch = torch.export.Dim("batch")
+        return torch.export.export(self.network, (self.example,), dynamic_shapes=({0: batch},))
 
     def texts(self) -> dict[str, str]:
         """Return the JSON texts that every form carries, by file name."""
@@ -87,13 +94,8 @@ def _read_torchscript(path: Path) -> Runner:
     return torch.jit.load(path)
 
 
-def _program(source: Source) -> torch.export.ExportedProgram:
-    batch = torch.export.Dim("batch")
-    return torch.export.export(source.network, (source.example,), dynamic_shapes=({0: batch},))
-
-
 def _write_torch_export(source: Source, path: Path) -> None:
-    torch.export.save(_program(source), path, extra_files=source.texts())
+    torch.export.save(source.program, path, extra_files=source.texts())
 
 
 def _read_torch_export(path: Path) -> Runner:
@@ -104,7 +106,7 @@ def _write_onnx(source: Source, path: Path) -> None:
     import onnx
 
     torch.onnx.export(
-        _program(source),
+        source.program,
         (),
         path,
         input_names=["image"],

@@ -20,7 +20,7 @@ NETWORKS = {"pa_66_m": pa_66_m, "da_ca_resnet18": da_ca_resnet18}
 HAS_ONNX = importlib.util.find_spec("onnxruntime") is not None
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=["pa_66_m", pytest.param("da_ca_resnet18", marks=pytest.mark.slow)])
 def exported(request, phantoms, tmp_path_factory):
     """A network's checkpoint, its exports on two phantoms, and their record."""
     folder = tmp_path_factory.mktemp(request.param)
