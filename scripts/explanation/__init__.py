@@ -6,6 +6,7 @@ from .class_activation import ClassActivation
 from .explaining import HeatMap, explain
 from .grad_cam import DetectionGradCAM, GradCAM, TypeGradCAM
 from .heat_map_file import heat_on_scan, save_heat_map
+from .lobe_summary import LOBES, LobeSummary, lobe_shares, summarise_lobes
 from .localisation import localise, summarise
 from .measuring import measure_localisation
 from .method import HeatMapMethod
@@ -15,6 +16,7 @@ from .randomisation import map_correlation, randomised
 from .writer import HeatMapWriter
 
 __all__ = [
+    "LOBES",
     "STRONGEST",
     "AttentionMap",
     "ClassActivation",
@@ -23,6 +25,7 @@ __all__ = [
     "HeatMap",
     "HeatMapMethod",
     "HeatMapWriter",
+    "LobeSummary",
     "Occlusion",
     "TypeGradCAM",
     "all_methods",
@@ -30,6 +33,7 @@ __all__ = [
     "draw_overlay",
     "explain",
     "heat_on_scan",
+    "lobe_shares",
     "localise",
     "map_correlation",
     "measure_localisation",
@@ -39,4 +43,5 @@ __all__ = [
     "save_overlay",
     "slice_curve",
     "summarise",
+    "summarise_lobes",
 ]

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from scripts.transforms import PLANES, show_plane
+
 from .explaining import HeatMap
 
 __all__ = ["STRONGEST", "draw_overlay", "most_attended", "save_overlay"]
 
-PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}  # axes (R, A, S) across and up the picture
 SLICES = 3  # most attended slices, beside the planes through the maximum
 STRONGEST = 0.6  # opacity where the heat is 1; it falls with the heat
 
@@ -41,15 +42,14 @@ def draw_overlay(
     figure.suptitle(title)
     above, below = figure.subplots(2, SLICES)
     for axes, (name, plane) in zip(above, PLANES.items(), strict=True):
-        at = heat_map.hottest[3 - sum(plane)]
-        colours = _show(axes, grid.numpy(), heat, plane, at, spacing)
-        across, up = (heat_map.hottest[axis] * spacing[axis] for axis in plane)
-        axes.plot(across, up, marker="+", color="cyan", markersize=12)
+        place = heat_map.hottest * spacing
+        colours = _show(axes, grid.numpy(), heat, spacing, plane, place)
+        axes.plot(*place[list(plane)], marker="+", color="cyan", markersize=12)
         axes.set_title(f"{name}, through the maximum")
     if curve is not None:
         _draw_curve(above[1], curve.numpy(), spacing[2])
     for axes, at in zip(below, most_attended(heat, hottest), strict=False):
-        _show(axes, grid.numpy(), heat, PLANES["axial"], at, spacing)
+        _show(axes, grid.numpy(), heat, spacing, PLANES["axial"], at * spacing)
         axes.set_title(f"axial, {heat[:, :, at].sum() / max(heat.sum(), 1e-12):.0%} of the heat")
     for axes in below:
         axes.set_axis_off()
@@ -84,21 +84,13 @@ def most_attended(heat: np.ndarray, hottest: int) -> list[int]:
 
 
 def _show(
-    axes: Any, grid: np.ndarray, heat: np.ndarray, plane: tuple[int, int], at: int, spacing: np.ndarray
+    axes: Any, grid: np.ndarray, heat: np.ndarray, spacing: np.ndarray, plane: tuple[int, int], at: np.ndarray
 ) -> Any:
-    """Draw one plane in mm from the centre of the grid's first voxel; return the layer of heat."""
-    through = 3 - sum(plane)
-    half = [spacing[axis] / 2 for axis in plane]
-    ends = [(grid.shape[axis] - 0.5) * spacing[axis] for axis in plane]
-    place: dict[str, Any] = {"origin": "lower", "extent": (-half[0], ends[0], -half[1], ends[1])}
-    picture = np.take(grid, at, axis=through).T
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=1, aspect="equal", interpolation="bilinear", **place)
-    seen = np.take(heat, at, axis=through).T
-    colours = axes.imshow(seen, cmap="turbo", vmin=0, vmax=1, alpha=STRONGEST * seen, aspect="equal", **place)
-    axes.set_xlim(ends[0], -half[0])  # R and A grow to the left of the picture
-    axes.set_ylim(-half[1], ends[1])
-    axes.set_axis_off()
-    return colours
+    """Draw the heat over one plane, in mm from the centre of the grid's first voxel; return its picture."""
+    positions = [np.arange(size) * step for size, step in zip(grid.shape, spacing, strict=True)]
+    grey: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "bilinear"}
+    show_plane(axes, grid, positions, plane, at, **grey)
+    return show_plane(axes, heat, positions, plane, at, cmap="turbo", vmin=0, vmax=1, alpha=STRONGEST * heat)
 
 
 def _draw_curve(axes: Any, curve: np.ndarray, spacing: float) -> None:

@@ -11,6 +11,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from torch import nn
 
+from scripts.errors import UserError
 from scripts.scans import file_stem
 
 from .attention import slice_curve
@@ -28,8 +29,8 @@ class HeatMapWriter:
     """Write a heat map of each scan as soon as it is answered, and tell the item where it lies.
 
     Attach it before the handler that writes predictions: that one finds the file's path, relative to the
-    folder, under ``heat_map`` of the item. A scan without an answer (refused, or not a finite number) gets
-    none. The engine's items and output are those that ``scripts.evaluation.PredictionWriter`` reads.
+    folder, under ``heat_map`` of the item, and the class under ``explained``. A scan without an answer
+    (refused, or not a finite number) gets none. The engine's items and output are those that ``scripts.evaluation.PredictionWriter`` reads.
 
     Writes ``heat_maps/NNNN_NAME.nii.gz`` in the scan's geometry, ``NNNN_NAME.png``, and a row in
     ``heat_maps.csv``: the method, the class that is explained (``target``), what a heat of 1 stands for
@@ -58,7 +59,9 @@ class HeatMapWriter:
         self.method = method
         self.class_names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
         if target is not None and target not in range(len(self.class_names)):
-            raise ValueError(f"target={target} is not a class; expected 0 to {len(self.class_names) - 1}")
+            raise UserError(
+                f"explain_target={target} is not a class; expected 0 to {len(self.class_names) - 1}"
+            )
         self.target = target
         self.overlays = overlays
         self.count = 0
@@ -98,6 +101,7 @@ class HeatMapWriter:
                 self._save_overlay(item, heat_map, stem, float(answer[heat_map.target]), curve)
             self._add_row(item, heat_map, stem)
             item["heat_map"] = f"{stem}.nii.gz"
+            item["explained"] = self.class_names[heat_map.target]
 
     def _save_heat_map(self, item: dict[str, Any], heat_map: HeatMap, stem: str) -> None:
         affine, shape = (item["image"].meta[f"original_{part}"] for part in ("affine", "shape"))

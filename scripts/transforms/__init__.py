@@ -3,10 +3,12 @@
 from .cache import ScanDataset, prepare
 from .grid import grid_to_scan, scan_to_grid
 from .pipelines import preprocessing
+from .planes import PLANES, plane_of, show_plane
 from .regions import Box, LungRegion, Region, WholeScanRegion
 from .to_grid import ToGrid, ToGridd
 
 __all__ = [
+    "PLANES",
     "Box",
     "LungRegion",
     "Region",
@@ -15,7 +17,9 @@ __all__ = [
     "ToGridd",
     "WholeScanRegion",
     "grid_to_scan",
+    "plane_of",
     "prepare",
     "preprocessing",
     "scan_to_grid",
+    "show_plane",
 ]

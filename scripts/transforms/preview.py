@@ -25,17 +25,13 @@ from scripts.scans import (
 )
 
 from .grid import scan_to_grid
+from .planes import PLANES, plane_of, show_plane
 from .regions import Box, LungRegion, WholeScanRegion
 
 __all__ = ["main"]
 
-PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}  # axes (R, A, S) across and up the picture
-AT = (
-    0.72,
-    0.5,
-    0.5,
-)  # share of the box along R, A, S where the planes lie: the sagittal one in the right lung
-WINDOW = (-1250.0, 250.0)  # HU
+AT = (0.72, 0.5, 0.5)  # share of the box along R, A, S where the planes lie: sagittal in the right lung
+LOOK: dict[str, Any] = {"cmap": "gray", "vmin": -1250, "vmax": 250}  # HU
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,6 +76,7 @@ def _draw(scan: Scan, lungs: Lungs, box: Box, shape: Sequence[int]) -> Any:
     volume, affine = scan_to_grid(scan, box, shape)
     low, high = np.array(box.low) * scan.spacing, np.array(box.high) * scan.spacing
     at = low + (high - low) * AT
+    whole = _positions(scan, scan.affine, scan.voxels.shape)
     coarse = _positions(scan, lungs.coarse.affine, lungs.mask.shape)
     outlines = ((lungs.hull.mask(lungs.mask.shape), "yellow"), (lungs.mask, "cyan"))
     figure = Figure(figsize=(15, 10.5), layout="constrained")
@@ -89,14 +86,16 @@ def _draw(scan: Scan, lungs: Lungs, box: Box, shape: Sequence[int]) -> Any:
     )
     above, below = figure.subplots(2, 3)
     for axes, (name, (across, up)) in zip(above, PLANES.items(), strict=True):
-        _show(axes, scan.voxels, _positions(scan, scan.affine, scan.voxels.shape), (across, up), at, WINDOW)
+        show_plane(axes, scan.voxels, whole, (across, up), at, **LOOK)
         for mask, colour in outlines:
-            axes.contour(*_plane(mask, coarse, (across, up), at), levels=[0.5], colors=colour, linewidths=0.8)
+            axes.contour(
+                *plane_of(mask, coarse, (across, up), at), levels=[0.5], colors=colour, linewidths=0.8
+            )
         size = (high - low)[[across, up]]
         axes.add_patch(Rectangle((low[across], low[up]), *size, fill=False, edgecolor="red"))
         axes.set_title(name)
     for axes, plane in zip(below, PLANES.values(), strict=True):
-        _show(axes, volume.numpy(), _positions(scan, affine, shape), plane, at, WINDOW)
+        show_plane(axes, volume.numpy(), _positions(scan, affine, shape), plane, at, **LOOK)
     return figure
 
 
@@ -107,33 +106,6 @@ def _positions(scan: Scan, affine: np.ndarray, shape: Sequence[int]) -> list[np.
         (to_scan[axis, axis] * np.arange(size) + to_scan[axis, 3]) * scan.spacing[axis]
         for axis, size in enumerate(shape)
     ]
-
-
-def _plane(
-    voxels: np.ndarray, positions: list[np.ndarray], plane: tuple[int, int], at: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the positions across and up, and the voxels of the nearest plane, rows running up."""
-    across, up = plane
-    through = 3 - across - up
-    index = int(np.abs(positions[through] - at[through]).argmin())
-    return positions[across], positions[up], np.take(voxels, index, axis=through).T
-
-
-def _show(
-    axes: Any,
-    voxels: np.ndarray,
-    positions: list[np.ndarray],
-    plane: tuple[int, int],
-    at: np.ndarray,
-    window: tuple[float, float],
-) -> None:
-    across, up, picture = _plane(voxels, positions, plane, at)
-    half_across, half_up = (across[1] - across[0]) / 2, (up[1] - up[0]) / 2
-    edges = (across[0] - half_across, across[-1] + half_across, up[0] - half_up, up[-1] + half_up)
-    low, high = window
-    axes.imshow(picture, cmap="gray", vmin=low, vmax=high, origin="lower", extent=edges, aspect="equal")
-    axes.invert_xaxis()  # R and A grow to the left of the picture
-    axes.set_axis_off()
 
 
 def _text(numbers: Sequence[float] | np.ndarray, digits: int) -> str:

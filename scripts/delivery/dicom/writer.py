@@ -29,8 +29,8 @@ class DicomWriter:
     """Write each answered DICOM series' results into its own study, as DICOM objects.
 
     Attach it after the handlers that write heat maps and predictions: from them an item has ``answer`` (its
-    row) and ``heat_map`` (a path in the folder); where it also has ``lobes`` (the path of a label map on the
-    scan's voxels), these become a segmentation.
+    row), ``heat_map`` (a path in the folder) and ``explained`` (its class); where it also has ``lobes`` (the
+    path of a label map on the scan's voxels), these become a segmentation.
 
     Writes ``dicom/NNNN_NAME/report.dcm``, ``heat_map.dcm``, ``heat_overlay_N.dcm`` and ``lobes.dcm``. A scan
     that is no DICOM series, or one that no object can refer to, keeps its answer, and one line says why it
@@ -102,7 +102,7 @@ class DicomWriter:
         objects = {"report": classification_report(source, answer, self.class_names, self.producer)}
         if item.get("heat_map"):
             heat = source.load(self.folder / item["heat_map"]).astype(np.float32)
-            explained = answer["prediction"]
+            explained = item["explained"]
             if heat.any():
                 objects["heat_map"] = heat_parametric_map(
                     source, heat, explained, self.producer, self.quantity
