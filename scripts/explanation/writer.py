@@ -30,7 +30,8 @@ class HeatMapWriter:
 
     Attach it before the handler that writes predictions: that one finds the file's path, relative to the
     folder, under ``heat_map`` of the item, and the class under ``explained``. A scan without an answer
-    (refused, or not a finite number) gets none. The engine's items and output are those that ``scripts.evaluation.PredictionWriter`` reads.
+    (refused, or not a finite number) gets none. The engine's items and output are those that
+    ``scripts.evaluation.PredictionWriter`` reads.
 
     Writes ``heat_maps/NNNN_NAME.nii.gz`` in the scan's geometry, ``NNNN_NAME.png``, and a row in
     ``heat_maps.csv``: the method, the class that is explained (``target``), what a heat of 1 stands for
