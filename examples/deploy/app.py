@@ -72,7 +72,7 @@ class ChestCtApplication(Application):
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        super().__init__([])  # the SDK would read the command line, which is read here
+        super().__init__([sys.executable, __file__])  # else it reads the command line, which is read here
 
     def compose(self) -> None:
         settings = {"ckpt_path": str(self.options.ckpt_path), "recipes": self.options.recipe}
