@@ -29,7 +29,7 @@ label-demo: .venv-monailabel/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  
 
 deploy-demo: .venv-deploy/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## run the MONAI Deploy application
 	rm -rf results/deploy_demo
-	.venv-deploy/bin/python examples/deploy/app.py --input $(DEMO_PHANTOM)/series --output results/deploy_demo \
+	ulimit -S -s 32768; .venv-deploy/bin/python examples/deploy/app.py --input $(DEMO_PHANTOM)/series --output results/deploy_demo \
 		--ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml
 
 $(DEMO_PHANTOM)/scan.nii.gz: $(READY)

@@ -31,6 +31,7 @@ class BundleOperator(Operator):
     ) -> None:
         self.output = output
         self.settings = settings
+        self.status: Any = 0
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -49,7 +50,10 @@ class BundleOperator(Operator):
             scans=scans, output_dir=str(self.output), num_workers=0, **self.settings,
         )  # fmt: skip
         workflow.initialize()
-        workflow.run()
+        try:
+            workflow.run()
+        except SystemExit as refused:  # a scan was refused; the application ends by itself, then main says so
+            self.status = refused.code
         workflow.finalize()
 
     def _folder(self, series: Any) -> Path:
@@ -68,13 +72,15 @@ class ChestCtApplication(Application):
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        super().__init__([])  # the SDK would read the command line, which is read here
+        super().__init__([sys.executable, __file__])  # else it reads the command line, which is read here
 
     def compose(self) -> None:
         settings = {"ckpt_path": str(self.options.ckpt_path), "recipes": self.options.recipe}
         load = DICOMDataLoaderOperator(self, input_folder=self.options.input, name="load")
         select = DICOMSeriesSelectorOperator(self, rules=CT_SERIES, all_matched=True, name="select")
-        answer = BundleOperator(self, output=self.options.output.resolve(), settings=settings, name="answer")
+        answer = self.answer = BundleOperator(
+            self, output=self.options.output.resolve(), settings=settings, name="answer"
+        )
         self.add_flow(load, select, {("dicom_study_list", "dicom_study_list")})
         self.add_flow(select, answer, {("study_selected_series_list", "series")})
 
@@ -93,7 +99,9 @@ def main() -> None:
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.WARNING)
     sys.path.insert(0, str(ROOT))
-    ChestCtApplication(options).run()
+    application = ChestCtApplication(options)
+    application.run()
+    raise SystemExit(application.answer.status)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,9 @@ class HeatMapWriter:
     """Write a heat map of each scan as soon as it is answered, and tell the item where it lies.
 
     Attach it before the handler that writes predictions: that one finds the file's path, relative to the
-    folder, under ``heat_map`` of the item. A scan without an answer (refused, or not a finite number) gets
-    none. The engine's items and output are those that ``scripts.evaluation.PredictionWriter`` reads.
+    folder, under ``heat_map`` of the item, and the class under ``explained``. A scan without an answer
+    (refused, or not a finite number) gets none. The engine's items and output are those that
+    ``scripts.evaluation.PredictionWriter`` reads.
 
     Writes ``heat_maps/NNNN_NAME.nii.gz`` in the scan's geometry, ``NNNN_NAME.png``, and a row in
     ``heat_maps.csv``: the method, the class that is explained (``target``), what a heat of 1 stands for
@@ -121,6 +122,7 @@ class HeatMapWriter:
             row = self._row(item, heat_map, stem) | self._summarise_lobes(number, item, heat_map)
             self.table.add([(number, row)])
             item["heat_map"] = f"{stem}.nii.gz"
+            item["explained"] = self.class_names[heat_map.target]
 
     def _save_heat_map(self, item: dict[str, Any], heat_map: HeatMap, stem: str) -> None:
         affine, shape = (item["image"].meta[f"original_{part}"] for part in ("affine", "shape"))

@@ -11,8 +11,6 @@ from .phantom import draw_phantom
 
 __all__ = ["write_dicom_series"]
 
-OFFSET = 1024  # HU: what is stored is never negative
-
 
 def write_dicom_series(
     hounsfield: np.ndarray, affine: np.ndarray, folder: Path, seed: int = 0, **tags: Any
@@ -22,7 +20,7 @@ def write_dicom_series(
     Neither names nor instance numbers tell where a slice lies, as in real archives: only positions do.
 
     Args:
-        hounsfield: HU, -1024 or more, shape ``(X, Y, Z)``; X becomes columns, Y rows.
+        hounsfield: HU, integers, shape ``(X, Y, Z)``; X becomes columns, Y rows.
         affine: ``(4, 4)``, voxel to world mm (RAS+), of any orientation, without shear.
         folder: to write to.
         seed: of the order and of the UIDs.
@@ -45,7 +43,7 @@ def write_dicom_series(
         header.StudyInstanceUID, header.SeriesInstanceUID, header.FrameOfReferenceUID = study, series, frame
         header.InstanceNumber = number
         header.ImagePositionPatient = _numbers(lps[:3, 3] + k * lps[:3, 2])
-        header.PixelData = (hounsfield[:, :, k].T + OFFSET).astype(np.uint16).tobytes()
+        header.PixelData = hounsfield[:, :, k].T.astype("<i2").tobytes()
         for keyword, value in tags.items():
             setattr(header, keyword, value)
         header.save_as(folder / f"{number:04d}.dcm", enforce_file_format=True)
@@ -72,8 +70,8 @@ def _header(lps: np.ndarray, shape: tuple[int, ...]) -> Any:
     header.SliceThickness, header.KVP = f"{spacing[2]:.6g}", ""
     header.Columns, header.Rows = shape[:2]
     header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
-    header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 16, 15, 0
-    header.RescaleSlope, header.RescaleIntercept, header.RescaleType = 1, -OFFSET, "HU"
+    header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 16, 15, 1
+    header.RescaleSlope, header.RescaleIntercept, header.RescaleType = 1, 0, "HU"
     header.WindowCenter, header.WindowWidth = -500, 1500
     return header
 

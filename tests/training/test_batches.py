@@ -6,8 +6,6 @@ import pytest
 import torch.distributed as dist
 
 from scripts.errors import UserError
-
-
 from scripts.training import ClassBalancedBatches, OrderedBatches, ShuffledBatches, class_shares
 
 ITEMS = [{"label": label} for label in [0] * 23 + [1] * 11 + [2] * 7]

@@ -21,6 +21,7 @@ __all__ = [
     "PRIVATE_SCHEME",
     "PROBABILITY",
     "RIGHT",
+    "SALIENCY",
     "UPPER_LOBE",
     "Code",
     "class_code",
@@ -44,6 +45,7 @@ class Code(NamedTuple):
 PROBABILITY = Code("122157", "DCM", "Probability")
 GRADIENT_WEIGHTED_ACTIVATION = Code("130403", "DCM", "Gradient-weighted class activation")
 DEVICE = Code("121007", "DCM", "Device")
+SALIENCY = Code("130404", "DCM", "Saliency")
 COMMENT = Code("121106", "DCM", "Comment")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 CHEST_CT_REPORT = Code("24627-2", "LN", "CT Chest Report")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .codes import GRADIENT_WEIGHTED_ACTIVATION, NO_UNITS
+from .codes import GRADIENT_WEIGHTED_ACTIVATION, NO_UNITS, Code
 from .library import highdicom
 from .producer import Producer
 from .source import SourceSeries
@@ -14,7 +14,13 @@ __all__ = ["heat_parametric_map"]
 SERIES_NUMBER = 9003
 
 
-def heat_parametric_map(source: SourceSeries, heat: np.ndarray, explained: str, producer: Producer) -> Any:
+def heat_parametric_map(
+    source: SourceSeries,
+    heat: np.ndarray,
+    explained: str,
+    producer: Producer,
+    quantity: Code = GRADIENT_WEIGHTED_ACTIVATION,
+) -> Any:
     """Return the heat as float pixels, from the first slice that has some to the last.
 
     Args:
@@ -22,6 +28,7 @@ def heat_parametric_map(source: SourceSeries, heat: np.ndarray, explained: str, 
         heat: 0 to 1, shape ``(columns, rows, slices)``.
         explained: the class that the heat speaks for.
         producer: whose network it was.
+        quantity: what the heat is, by the method that made it.
 
     Returns:
         A ``highdicom.pm.ParametricMap`` in the series' study and frame of reference.
@@ -45,7 +52,7 @@ def heat_parametric_map(source: SourceSeries, heat: np.ndarray, explained: str, 
         value_range=(0.0, 1.0),
         slope=1.0,
         intercept=0.0,
-        quantity_definition=GRADIENT_WEIGHTED_ACTIVATION.concept(),
+        quantity_definition=quantity.concept(),
     )
     result = hd.pm.ParametricMap(
         source_images=source.slices[shown],

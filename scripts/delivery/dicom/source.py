@@ -105,17 +105,17 @@ def read_source(scan: str | Path, declared: Declaration | None = None) -> Source
             f"{scan}: not a folder of DICOM slices; expected one, for DICOM results belong to a study"
         )
     slices = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
-    for tag in NEEDED:
-        if not all(header.get(tag) for header in slices):
-            raise UserError(
-                f"{scan}: slices without {tag}, by which results refer to them; get the original series"
-            )
-    instances = len({header.SOPInstanceUID for header in slices})
+    instances = len({header.get("SOPInstanceUID") for header in slices})
     if instances < len(slices):
         raise UserError(
             f"{scan}: {len(slices)} slices share {instances} SOPInstanceUID; DICOM results refer to each "
             f"slice by its own; get the original series, or give each slice a UID of its own"
         )
+    for tag in NEEDED:
+        if not all(header.get(tag) for header in slices):
+            raise UserError(
+                f"{scan}: slices without {tag}, by which results refer to them; get the original series"
+            )
     for header in slices:
         for keyword in MAY_BE_EMPTY:
             if keyword not in header:

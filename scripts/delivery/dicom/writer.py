@@ -9,9 +9,11 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from scripts.errors import UserError
+from scripts.explanation import HeatMapMethod
 from scripts.networks import weights_hash
 from scripts.scans import Declaration, file_stem
 
+from .codes import GRADIENT_WEIGHTED_ACTIVATION, SALIENCY
 from .library import highdicom
 from .parametric_map import heat_parametric_map
 from .producer import Producer
@@ -27,8 +29,8 @@ class DicomWriter:
     """Write each answered DICOM series' results into its own study, as DICOM objects.
 
     Attach it after the handlers that write heat maps and predictions: from them an item has ``answer`` (its
-    row) and ``heat_map`` (a path in the folder); where it also has ``lobes`` (the path of a label map on the
-    scan's voxels), these become a segmentation.
+    row), ``heat_map`` (a path in the folder) and ``explained`` (its class); where it also has ``lobes`` (the
+    path of a label map on the scan's voxels), these become a segmentation.
 
     Writes ``dicom/NNNN_NAME/report.dcm``, ``heat_map.dcm``, ``heat_overlay_N.dcm`` and ``lobes.dcm``. A scan
     that is no DICOM series, or one that no object can refer to, keeps its answer, and one line says why it
@@ -39,7 +41,7 @@ class DicomWriter:
         class_names: the classes, by index, as ``{"0": name, ...}`` or a sequence.
         ckpt_path: named by its SHA-256.
         version: of the bundle.
-        network: that answers, for its name.
+        method: that made the heat maps; it names its quantity, and its network.
         window: level and width of the overlays' grey values, HU.
 
     Raises:
@@ -52,7 +54,7 @@ class DicomWriter:
         class_names: Mapping[str, str] | Sequence[str],
         ckpt_path: str | Path,
         version: str,
-        network: Any,
+        method: HeatMapMethod,
         window: tuple[float, float] = (-500.0, 1500.0),
     ) -> None:
         highdicom()
@@ -60,7 +62,9 @@ class DicomWriter:
         self.class_names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
         self.ckpt_path = ckpt_path
         self.version = version
-        self.network = type(network).__name__
+        self.network = type(method.network).__name__
+        gradients = method.name.startswith(("grad_cam", "cam"))
+        self.quantity = GRADIENT_WEIGHTED_ACTIVATION if gradients else SALIENCY
         self.window = window
         self.count = self.written = 0
 
@@ -99,9 +103,11 @@ class DicomWriter:
         objects = {"report": classification_report(source, answer, self.class_names, self.producer)}
         if item.get("heat_map"):
             heat = source.load(self.folder / item["heat_map"]).astype(np.float32)
-            explained = answer["prediction"]
+            explained = item["explained"]
             if heat.any():
-                objects["heat_map"] = heat_parametric_map(source, heat, explained, self.producer)
+                objects["heat_map"] = heat_parametric_map(
+                    source, heat, explained, self.producer, self.quantity
+                )
                 captures = heat_captures(source, heat, explained, self.producer, self.window)
                 objects |= {f"heat_overlay_{number}": one for number, one in enumerate(captures, 1)}
         if item.get("lobes"):

@@ -184,7 +184,7 @@ def test_all_belong_to_the_patient_the_study_and_the_frame_of_reference(source, 
             "StudyInstanceUID",
             "StudyID",
         ):
-            assert getattr(dataset, keyword) == getattr(header, keyword), keyword
+            assert str(getattr(dataset, keyword) or "") == str(getattr(header, keyword)), keyword
         assert dataset.SeriesInstanceUID != header.SeriesInstanceUID
         assert "research use only" in dataset.SeriesDescription
     assert {dataset.get("FrameOfReferenceUID") for dataset in datasets[1:]} == {header.FrameOfReferenceUID}

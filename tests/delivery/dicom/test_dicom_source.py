@@ -69,5 +69,11 @@ def test_what_results_cannot_refer_to_is_refused_in_one_line(tmp_path):
 
 @pytest.mark.real
 def test_a_real_series_whose_slices_share_a_uid_is_refused_by_that(real_scans):
-    with pytest.raises(UserError, match="79 slices share 1 SOPInstanceUID"):
-        read_source(real_scans / "cip_ct64" / "ct-64Dicom")
+    folder = real_scans / "covid_ct_md" / "dicom_every5th" / "COVID-19 subjects" / "P002"
+    with pytest.raises(UserError, match=r"P002: \d+ slices share 1 SOPInstanceUID"):
+        read_source(folder)
+
+
+@pytest.mark.real
+def test_a_real_series_with_its_own_uids_is_accepted(real_scans):
+    assert read_source(real_scans / "cip_ct64" / "ct-64Dicom").shape == (64, 64, 79)

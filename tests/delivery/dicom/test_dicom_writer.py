@@ -13,6 +13,7 @@ from scripts.delivery.dicom import DicomWriter, frames_on_source, read_source
 from scripts.delivery.dicom.pictures import draw_objects
 from scripts.errors import UserError
 from scripts.evaluation import read_predictions
+from scripts.explanation import default_method
 from scripts.networks import pa_66_m
 from scripts.phantoms import draw_phantom
 from scripts.phantoms.dicom_series import write_dicom_series
@@ -54,4 +55,4 @@ def test_inference_answers_a_series_in_dicom_and_says_in_a_line_why_not_another_
 def test_without_highdicom_the_run_ends_before_it_starts(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(UserError, match=r"pip install -r requirements-dicom.txt"):
-        DicomWriter(tmp_path, ["a", "b"], tmp_path / "model.pt", "0.1.0", torch.nn.Identity())
+        DicomWriter(tmp_path, ["a", "b"], tmp_path / "model.pt", "0.1.0", default_method(torch.nn.Identity()))
