@@ -1,12 +1,11 @@
 """Test-time augmentation by flips."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, combinations
 from typing import Any
 
 import torch
 from monai.inferers import Inferer
-from torch import nn
 
 from scripts.networks import mean_log_probability
 
@@ -33,6 +32,8 @@ class FlipInferer(Inferer):
         super().__init__()
         self.flips = list(chain.from_iterable(combinations(axes, count) for count in range(len(axes) + 1)))
 
-    def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:
+    def __call__(
+        self, inputs: torch.Tensor, network: Callable[..., torch.Tensor], *args: Any, **kwargs: Any
+    ) -> torch.Tensor:
         logits = [network(inputs.flip(axes), *args, **kwargs) for axes in self.flips]
         return mean_log_probability(torch.stack(logits))

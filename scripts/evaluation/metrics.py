@@ -124,7 +124,7 @@ def _named(figures: Mapping[str, np.ndarray], class_names: Sequence[str], part: 
 
 def _reasons(matrix: np.ndarray, class_names: Sequence[str]) -> dict[str, str]:
     """Say of each figure that is None why it is."""
-    reasons = {}
+    reasons: dict[str, str] = {}
     for index, name in enumerate(class_names):
         labelled, named, whole = matrix[index].sum(), matrix[:, index].sum(), matrix.sum()
         if not labelled:

@@ -96,7 +96,8 @@ class PredictionWriter:
         )
 
     def finish(self) -> None:
-        rows, intensities = self.table.finish(), sum(gather(self.intensities), Counter())
+        rows = self.table.finish()
+        intensities: Counter[str] = sum(gather(self.intensities), Counter())
         if rank() > 0:
             return
         checkpoint_hash = _each(weights_hash, self.ckpt_path)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ class PredictionTable:
 
     def with_probabilities(self, probabilities: np.ndarray) -> "PredictionTable":
         """Return the same scans with other answers."""
-        return PredictionTable(**{**vars(self), "probabilities": probabilities})
+        return replace(self, probabilities=probabilities)
 
     def rows(self, chosen: np.ndarray) -> "PredictionTable":
         """Return some of the scans.
@@ -54,11 +54,15 @@ class PredictionTable:
             chosen: indices, or a mask ``(N,)``.
         """
         indices = np.arange(len(self))[chosen]
-        names = {key: [getattr(self, key)[i] for i in indices] for key in ("images", "patients")}
-        heat_maps = tuple(self.heat_maps[i] for i in indices) if self.heat_maps else ()
-        arrays = {"labels": self.labels[indices], "probabilities": self.probabilities[indices]}
-        folds = None if self.folds is None else self.folds[indices]
-        return PredictionTable(self.source, **names, **arrays, folds=folds, heat_maps=heat_maps)
+        return PredictionTable(
+            self.source,
+            [self.images[i] for i in indices],
+            [self.patients[i] for i in indices],
+            self.labels[indices],
+            self.probabilities[indices],
+            None if self.folds is None else self.folds[indices],
+            tuple(self.heat_maps[i] for i in indices) if self.heat_maps else (),
+        )
 
 
 def read_table(path: str | Path, class_names: Sequence[str]) -> PredictionTable:

@@ -46,7 +46,7 @@ def external_test(
     rows = [{**row, "source": sources[row["image"]]} for row in average(tables)]
     write_table(output / f"external_{name}.csv", rows)
     internal = output / "test.csv"
-    content = {
+    content: dict[str, Any] = {
         "datalist": str(experiment.datalist),
         "label_mapping": mapping.get("label_mapping"),
         "networks": len(folds),

@@ -122,6 +122,6 @@ def _mean_row(rows: Sequence[Row]) -> Row:
     unanswered = [row for row in rows if not row["prediction"]]
     if unanswered:
         return dict(unanswered[0])
-    mean = np.mean([probabilities(row) for row in rows], axis=0)
+    mean = np.mean([[float(row[column]) for column in PROBABILITIES] for row in rows], axis=0)
     values = {column: round(float(value), 7) for column, value in zip(PROBABILITIES, mean, strict=True)}
     return {**rows[0], **values, "prediction": CLASSES[int(mean.argmax())]}

@@ -21,8 +21,8 @@ class LoadScand(MapTransform):
 
     Shape:
         - Output: MetaTensor ``(1, X, Y, Z)`` in HU, in the order and integer type of the file, with the
-          affine to world mm (RAS+). Its meta holds ``filename_or_obj`` (the name), ``path``, ``series`` (as it
-          was declared), ``original_affine``, ``flags`` (words parted by spaces), ``intensity`` ("HU", or the
+          affine to world mm (RAS+). Its meta holds ``filename_or_obj`` (the name), ``path``, ``series`` (as
+          declared), ``original_affine``, ``flags`` (words parted by spaces), ``intensity`` ("HU", or the
           window) and ``hounsfield`` (what a declared window can show, or None).
 
     Raises:

@@ -90,7 +90,8 @@ def averaging_gains(run: RunFolder, seed: int = 0) -> list[dict[str, Any]]:
     same = {tuple(table.images) for tables in answers.values() for table in tables}
     if len(answers) < 2 or len(same) != 1:
         return []
-    rows, before = [], None
+    rows: list[dict[str, Any]] = []
+    before: np.ndarray | None = None
     for name, tables in answers.items():
         weights = patient_weights(tables[0].patients, seed=seed)
         accuracies = [
@@ -98,7 +99,7 @@ def averaging_gains(run: RunFolder, seed: int = 0) -> list[dict[str, Any]]:
             for table in tables
         ]
         accuracy = np.mean(accuracies, axis=0)
-        gain = None if before is None else estimate(accuracy - before)
+        gain = estimate(accuracy - before) if before is not None else None
         rows.append({"answer": name, "three_class_accuracy": estimate(accuracy), "gain": gain})
         before = accuracy
     return rows

@@ -64,8 +64,8 @@ def add_folds(page: Page, content: Mapping[str, Any], run: RunFolder) -> None:
     if content["costs_in_seconds_a_scan"]:
         page.table(["cost", "seconds a scan"], content["costs_in_seconds_a_scan"].items())
     columns = {column for rows in histories.values() for row in rows for column in row}
-    losses = [name for name in ("combined_loss", "detection_loss", "type_loss") if name in columns]
-    losses = losses or [name for name in ("loss",) if name in columns]
+    terms = [name for name in ("combined_loss", "detection_loss", "type_loss") if name in columns]
+    losses: list[str] = list(terms) or sorted({"loss"} & columns)
     if losses:
         page.figure(loss_figure(histories, losses, "training loss"), "Training loss: a line a fold")
     if "validation_accuracy" in columns:
