@@ -27,9 +27,10 @@ caption { text-align: left; font-weight: 600; padding: 0.25rem 0; }
 th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top; }
 th { border-bottom: 2px solid #888; }
 td.number { text-align: right; white-space: nowrap; }
-figure { margin: 0.5rem 0 1rem; break-inside: avoid; }
+figure { margin: 0.5rem 1rem 1rem 0; break-inside: avoid; }
+figure { display: inline-block; vertical-align: top; max-width: 100%; }
 figure svg, figure img { max-width: 100%; height: auto; }
-figcaption { font-size: 0.9rem; color: #444; }
+figcaption { font-size: 0.9rem; color: #444; max-width: 28rem; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.75rem; }
 .gallery figure { margin: 0; }
 .gallery img { width: 100%; }

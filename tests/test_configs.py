@@ -163,6 +163,23 @@ def test_every_recipe_trains_evaluates_and_answers(recipe, workflow, phantoms, t
     ]
 
 
+def test_evaluation_calibrates_on_the_scans_that_selected_and_inference_uses_it(workflow, phantoms, tmp_path):
+    workflow("training", TRAIN, output_dir=tmp_path).run()
+    workflow("evaluation", TRAIN, EVALUATE, output_dir=tmp_path, report=True).run()
+    datalist = json.loads((phantoms / "datalist.json").read_text())
+    calibration = json.loads((tmp_path / "calibration.json").read_text())
+    assert calibration["fitted_on"]["scans"] == len(datalist["validation"])
+    assert calibration["training_prior"] == [0.4, 0.3, 0.3]
+    assert (tmp_path / "report.html").is_file() and (tmp_path / "report.json").is_file()
+    answers = {"ckpt_path": tmp_path / "model.pt", "scans": str(phantoms / datalist["test"][0]["image"])}
+    workflow("inference", INFERENCE, output_dir=tmp_path / "answers", **answers).run()
+    content = json.loads((tmp_path / "answers" / "predictions.json").read_text())
+    assert content["settings"]["calibration"]["temperature"] == calibration["temperature"]
+    (tmp_path / "calibration.json").unlink()
+    with user_error("no calibration of .*; evaluate the checkpoint first"):
+        workflow("inference", INFERENCE, output_dir=tmp_path, prior=[0.9, 0.05, 0.05], **answers).run()
+
+
 def test_a_fold_is_evaluated_on_scans_that_neither_trained_nor_selected(workflow, phantoms, tmp_path):
     built = workflow("training", TRAIN, fold=1, output_dir=tmp_path)
     built.run()

@@ -88,3 +88,10 @@ def test_swapped_labels_are_noticed():
     assert classification_metrics(probabilities, swapped, patients, NAMES)[
         "three_class_accuracy"
     ] == pytest.approx(1 / 3)
+
+
+def test_the_interval_of_4000_scans_has_the_width_of_a_binomial_s():
+    probabilities, labels, _ = table(4000, seed=0, decimals=3)
+    found = classification_metrics(probabilities, labels, [str(scan) for scan in range(4000)], NAMES)
+    low, high = found["intervals_95_percent"]["three_class_accuracy"]
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(2 / 9 / 4000), rel=0.1)

@@ -9,7 +9,10 @@ import pytest
 from toy_run import NAMES, answers, toy_datalist, write_answers, write_toy_run
 
 from scripts.errors import UserError
-from scripts.evaluation import classification_metrics, write_report
+from scripts.evaluation import write_report
+from scripts.evaluation.report.content import fold_figures
+from scripts.evaluation.report.reported import calibrate_run
+from scripts.evaluation.report.run_folder import read_run_folder
 from scripts.evaluation.table import read_table
 from scripts.transforms import LungRegion, preprocessing
 
@@ -82,14 +85,14 @@ def test_temperatures_come_from_validation_and_make_the_held_out_folds_better(wh
         assert json.loads((folder / place).read_text())["training_prior"] == [0.4, 0.3, 0.3]
 
 
-def test_reported_scans_do_not_move_what_was_fitted(copied, whole):
+def test_reported_scans_do_not_move_what_was_fitted(copied):
     folder, datalist = copied
+    fitted = calibrate_run(read_run_folder(folder, NAMES), NAMES, [0.4, 0.3, 0.3])
     content = json.loads(datalist.read_text())
-    write_answers(folder / "test.csv", content["test"], answers(content["test"], skill=0, seed=5))
-    write_report(folder, datalist)
-    for place in ("calibration.json", "folds/3/calibration.json"):
-        old, new = (json.loads((run / place).read_text()) for run in (whole[0], folder))
-        assert {**old, "fitted_on": 0} == {**new, "fitted_on": 0}
+    for place in (folder, *(folder / "folds" / str(fold) for fold in range(5))):
+        write_answers(place / "test.csv", content["test"], answers(content["test"], skill=0, seed=5))
+    assert calibrate_run(read_run_folder(folder, NAMES), NAMES, [0.4, 0.3, 0.3]) == fitted
+    assert set(fitted) == {None, 0, 1, 2, 3, 4}
 
 
 def test_averaging_is_reported_as_gain_over_the_row_above(whole):
@@ -119,8 +122,7 @@ def test_a_fold_without_a_class_is_reported_with_the_reason(copied):
     content = json.loads(datalist.read_text())
     fold = [item for item in content["training"] if item["fold"] == 2 and item["label"] != 2]
     write_answers(folder / "folds" / "2" / "held_out.csv", fold, answers(fold))
-    write_report(folder, datalist)
-    found = json.loads((folder / "report.json").read_text())["folds"]["held_out"]
+    found = fold_figures(read_run_folder(folder, NAMES), NAMES)["held_out"]
     assert found["each"]["2"]["one_vs_rest"]["COVID-19"]["auc"] is None
     assert found["each"]["2"]["undefined"]["COVID-19: auc"] == "no scan is of this class"
     assert found["over_folds"]["one_vs_rest"]["COVID-19"]["auc"]["folds"] == 4
@@ -156,13 +158,3 @@ def test_a_plain_evaluation_is_reported_with_baselines_thumbnails_and_its_calibr
     wrong = sum(raw.argmax(axis=1) != [item["label"] for item in content["test"]])
     assert 0 < len(report["mistakes"]) == wrong
     assert (run / "report.html").read_text().count("data:image/png") == wrong
-
-
-def test_metrics_of_4000_scans_take_seconds():
-    """By count of operations, not by the clock: 2000 resamples at once, none in a loop over scans."""
-    random = np.random.default_rng(0)
-    labels = random.integers(3, size=4000)
-    probabilities = random.dirichlet(np.ones(3), size=4000)
-    found = classification_metrics(probabilities, labels, [str(scan // 2) for scan in range(4000)], NAMES)
-    low, high = found["intervals_95_percent"]["three_class_accuracy"]
-    assert 0.025 < high - low < 0.035  # 2 x 1.96 x sqrt(2 / 9 / 4000), for scans that answer independently

@@ -32,7 +32,7 @@ def toy_datalist(scans=90, seed=0):
     return {"name": "toy", "classes": NAMES, **lists}
 
 
-def answers(items, skill=1.5, sharpness=2.0, seed=0):
+def answers(items, skill=1.5, sharpness=6.0, seed=0):
     """Return probabilities (N, 3): softmax of noise plus `skill` for the truth, too sure by `sharpness`."""
     random = np.random.default_rng(seed)
     labels = np.array([item["label"] for item in items], dtype=int)
@@ -53,7 +53,7 @@ def write_answers(path, items, probabilities, folds=None):
             writer.writerow(content | ({} if folds is None else {"fold": folds[row]}))
 
 
-def write_toy_run(folder, datalist, skill=1.5, sharpness=2.0):
+def write_toy_run(folder, datalist, skill=1.5, sharpness=6.0):
     """Write all that a cross-validation leaves, but for the weights; return the datalist's path."""
     kinds = {"validation": datalist["validation"], "test": datalist["test"]}
     sums = {name: np.zeros((len(items), 3)) for name, items in kinds.items()}

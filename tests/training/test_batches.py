@@ -1,11 +1,12 @@
 from collections import Counter
+from functools import partial
 from itertools import chain
 
 import pytest
 import torch.distributed as dist
 
 from scripts.errors import UserError
-from scripts.training import ClassBalancedBatches, ShuffledBatches
+from scripts.training import ClassBalancedBatches, ShuffledBatches, class_shares
 
 ITEMS = [{"label": label} for label in [0] * 23 + [1] * 11 + [2] * 7]
 
@@ -82,3 +83,9 @@ def test_shuffled_processes_draw_different_scans(process):
 def test_too_few_scans_for_a_batch_are_named():
     with pytest.raises(UserError, match="3 training scans fill no batch of 4"):
         ShuffledBatches(ITEMS[:3], batch_size=4)
+
+
+def test_the_prior_that_batches_teach_is_known_without_drawing_one():
+    assert class_shares(partial(ClassBalancedBatches, data=ITEMS)) == [0.4, 0.3, 0.3]
+    assert class_shares(partial(ShuffledBatches, data=ITEMS)) == [23 / 41, 11 / 41, 7 / 41]
+    assert class_shares(partial(ShuffledBatches, data=[])) == [1 / 3] * 3

@@ -14,6 +14,7 @@ __all__ = ["confusion_figure", "curve_figure", "loss_figure", "reliability_figur
 
 LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LARGEST = 900  # points squared: area of the disc of a bin that holds all scans
 SMALL = (4.6, 3.6)  # inches: legible at the width of a phone
 LOSSES = {
     "combined_loss": "three-class term",
@@ -57,7 +58,7 @@ def curve_figure(table: PredictionTable, class_names: Sequence[str], kind: str) 
 
 
 def reliability_figure(stages: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
-    """Draw accuracy over confidence, before and after calibration.
+    """Draw accuracy over confidence, before and after calibration; discs grow with the scans in the bin.
 
     Args:
         stages: bins of :func:`~scripts.evaluation.reliability`, by the name of the stage.
@@ -65,14 +66,12 @@ def reliability_figure(stages: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any
     figure, axes = _axes()
     axes.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
     for index, (name, bins) in enumerate(stages.items()):
-        axes.plot(
-            [each["confidence"] for each in bins],
-            [each["accuracy"] for each in bins],
-            color=PALETTE[index],
-            linestyle=LINES[index],
-            marker=MARKERS[index],
-            label=name,
+        confidence, accuracy, scans = (
+            np.array([each[key] for each in bins]) for key in ("confidence", "accuracy", "scans")
         )
+        style = {"color": PALETTE[index], "linestyle": LINES[index], "marker": MARKERS[index]}
+        axes.plot(confidence, accuracy, label=name, linewidth=0.8, markersize=4, **style)
+        axes.scatter(confidence, accuracy, LARGEST * scans / scans.sum(), PALETTE[index], alpha=0.3)
     axes.set(xlabel="confidence (highest probability)", ylabel="accuracy", xlim=(0, 1.02), ylim=(-0.02, 1.02))
     _legend(axes)
     return figure

@@ -5,7 +5,7 @@ from typing import Any
 
 from scripts.page import Page
 
-from .cells import counts_of, metric
+from .cells import JOIN, counts_of, metric
 from .claim import BY_THE_AUTHORS
 from .reported import Reported
 from .result_sections import add_folds, add_results
@@ -82,7 +82,11 @@ def _data(page: Page, content: Mapping[str, Any]) -> None:
     rows = []
     for row in content["data"]:
         age = "" if row["age_mean"] is None else f"{row['age_mean']:.0f}"
-        age += f" +- {row['age_standard_deviation']:.0f}" if row["age_standard_deviation"] is not None else ""
+        age += (
+            f"{JOIN}±{JOIN}{row['age_standard_deviation']:.0f}"
+            if row["age_standard_deviation"] is not None
+            else ""
+        )
         counts = [row["labels"][name] for name in names]
         rows.append(
             [

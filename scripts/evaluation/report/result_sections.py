@@ -38,9 +38,11 @@ def _metrics_tables(page: Page, metrics: Mapping[str, Any], names: Sequence[str]
     rows = [[title, metric(metrics, key)] for key, title in THREE_CLASS.items()]
     size = f"{metrics['scans']} rows of {metrics['patients']} patients"
     page.table(["figure", "value (95 % interval)"], rows, f"Three classes, {level}: {size}")
-    rows = [[name, *(metric(metrics, figure, name) for figure in ONE_VS_REST)] for name in names]
-    header = ["class against the rest", *(figure.replace("_", " ") for figure in ONE_VS_REST)]
-    page.table(header, rows, f"One class against the rest, {level}")
+    rows = [
+        [figure.replace("_", " "), *(metric(metrics, figure, name) for name in names)]
+        for figure in ONE_VS_REST
+    ]
+    page.table(["figure", *names], rows, f"Each class against the rest, {level}")
 
 
 def add_folds(page: Page, content: Mapping[str, Any], run: RunFolder) -> None:
@@ -73,9 +75,12 @@ def add_folds(page: Page, content: Mapping[str, Any], run: RunFolder) -> None:
 
 def _spread_tables(page: Page, folds: Mapping[str, Any], title: str) -> None:
     rows = [[name, spread(folds[key])] for key, name in THREE_CLASS.items()]
-    page.table(["figure", "mean +- sd"], rows, f"Mean and standard deviation over folds: {title}")
+    page.table(
+        ["figure", "mean ± standard deviation"], rows, f"Mean and standard deviation over folds: {title}"
+    )
+    classes = folds["one_vs_rest"]
     rows = [
-        [label, *(spread(figures[name]) for name in ONE_VS_REST)]
-        for label, figures in folds["one_vs_rest"].items()
+        [figure.replace("_", " "), *(spread(each[figure]) for each in classes.values())]
+        for figure in ONE_VS_REST
     ]
-    page.table(["class against the rest", *(name.replace("_", " ") for name in ONE_VS_REST)], rows)
+    page.table(["figure", *classes], rows, f"Each class against the rest: {title}")

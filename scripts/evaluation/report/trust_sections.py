@@ -40,7 +40,10 @@ def add_calibration(page: Page, each: Mapping[str, Any], content: Mapping[str, A
     ]
     page.table(["probabilities", "ECE", "Brier score", "cross-entropy"], rows, "Smaller is better")
     stages = {STAGES[stage]: bins for stage, bins in found["reliability"].items()}
-    page.figure(reliability_figure(stages), f"Reliability, {each['title']}: accuracy over confidence")
+    page.figure(
+        reliability_figure(stages),
+        f"Reliability, {each['title']}: accuracy over confidence; discs grow with the scans",
+    )
     _operating_points(page, each["operating_points"])
     rows = [
         [row["below"], with_interval(row["answered"]), with_interval(row["three_class_accuracy"])]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from scripts.transforms import preprocessing as default_preprocessing
 from ..scan_features import ScanFeatures, measure_scans
 from .claim import claim_items
 from .content import averaging_gains, data_summary, fold_figures, set_content
+from .limits import limits_of
 from .page import draw_page
 from .pictures import heat_map_pictures, mistakes, thumbnails
 from .reported import Reported, calibrate_run, reported_sets
@@ -25,7 +27,6 @@ __all__ = ["write_report"]
 
 LIBRARIES = ("monai", "torch", "pytorch-ignite", "numpy", "scipy", "scikit-learn", "nibabel")
 GRID = (96, 96, 96)
-FEW = 30  # scans of a class: below, its figures are called uncertain
 
 
 def write_report(
@@ -49,7 +50,7 @@ def write_report(
             correction of the prior; None takes those of the training list.
 
     Returns:
-        The path of report.html.
+        The path of report.html, or of report.json where matplotlib is not installed.
 
     Raises:
         UserError: there is nothing to report, or a table or the datalist is not as it should be.
@@ -57,17 +58,20 @@ def write_report(
     lists = read_datalist(datalist)
     run = read_run_folder(output_dir, CLASSES)
     shares = _shares(lists)
-    training_prior = run.training_prior or shares
-    sets = reported_sets(run, calibrate_run(run, CLASSES, training_prior))
+    recorded = run.training_prior or (run.stored[0].training_prior if run.stored else None)
+    sets = reported_sets(run, calibrate_run(run, CLASSES, recorded or shares))
     if not sets:
         raise UserError(f"{output_dir}: neither predictions.csv nor held_out.csv is there; nothing to report")
     preprocessing = preprocessing or default_preprocessing(LungRegion(), GRID)
     features = measure_scans(_needed(sets, lists), preprocessing, cache_dir)
     content = _content(run, sets, lists, features, list(prior or shares))
-    content |= {"datalist": str(datalist), "training_prior": training_prior}
+    content |= {"datalist": str(datalist), "training_prior": recorded}
     content["claim"] = claim_items(content)
-    content["limits"] = _limits(content)
+    content["limits"] = limits_of(content)
     (run.path / "report.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    if find_spec("matplotlib") is None:
+        print("report.json is written; report.html needs matplotlib: pip install matplotlib")
+        return run.path / "report.json"
     items = {item["name"]: item for part in lists.values() for item in part}
     pictures = thumbnails(content["mistakes"], items, preprocessing, cache_dir)
     heat_maps = heat_map_pictures(run.path, sets[0].shown, CLASSES)
@@ -115,34 +119,6 @@ def _shares(lists: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[float]:
     labels = [item["label"] for item in items]
     counts = [max(labels.count(label), 1) for label in range(len(CLASSES))]
     return [count / sum(counts) for count in counts]
-
-
-def _limits(content: Mapping[str, Any]) -> list[str]:
-    """Say what the figures do not show."""
-    first = next(iter(content["sets"].values()))
-    counts = [sum(row) for row in first["metrics"]["confusion_matrix"]["counts"]]
-    names = content["class_names"]
-    shares = ", ".join(f"{share:.0%} {n}" for share, n in zip(content["training_prior"], names, strict=True))
-    limits = ["Research use only; not a medical device."]
-    if "phantom" in first["sources"]:
-        limits.append("These scans are computed phantoms: no figure here has any clinical meaning.")
-    limits += [
-        f"{title}: only {count} scans are reported; its figures are uncertain, see the intervals."
-        for title, count in zip(content["class_names"], counts, strict=True)
-        if count < FEW
-    ]
-    limits.append(
-        f"The network was trained on batches of {shares}; "
-        f"its probabilities assume them until they are corrected to a stated prior."
-    )
-    if not any(name.startswith("external_") for name in content["sets"]):
-        limits.append(
-            "No external set: shortcuts of the source (scanner, spacing) cannot be told from disease."
-        )
-    limits.append(
-        "The intervals cover the choice of patients, not the choice of seeds or of hyperparameters."
-    )
-    return limits
 
 
 def _version(library: str) -> str | None:
