@@ -100,7 +100,7 @@ def test_stored_calibration_changes_the_probabilities_and_is_in_the_settings(tmp
     (row,) = write(tmp_path, [GOOD], [SURE], calibration=StoredCalibration(tmp_path / "model.pt"))
     roots = [value**0.5 for value in (0.1, 0.2, 0.7)]
     assert float(row["prob_covid_19"]) == pytest.approx(roots[2] / sum(roots), abs=1e-6)
-    assert row["above_threshold"] == "" and row["prediction"] == "COVID-19"
+    assert row["above_threshold"] == row["prediction"] == "COVID-19"
     settings = json.loads((tmp_path / "predictions.json").read_text())["settings"]
     assert settings["calibration"]["temperature"] == 2.0 and settings["calibration"]["prior"] is None
 

@@ -38,11 +38,11 @@ def metric(metrics: Mapping[str, Any], name: str, label: str | None = None) -> s
 
 
 def spread(found: Mapping[str, Any]) -> str | None:
-    """Return mean +- standard deviation."""
+    """Return mean ± standard deviation."""
     if found["mean"] is None:
         return None
     deviation = found["standard_deviation"]
-    return f"{found['mean']:.3f}" + ("" if deviation is None else f"{JOIN}+-{JOIN}{deviation:.3f}")
+    return f"{found['mean']:.3f}" + ("" if deviation is None else f"{JOIN}±{JOIN}{deviation:.3f}")
 
 
 def counts_of(found: Mapping[str, int]) -> str:

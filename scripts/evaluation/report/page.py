@@ -83,7 +83,7 @@ def _data(page: Page, content: Mapping[str, Any]) -> None:
     for row in content["data"]:
         age = "" if row["age_mean"] is None else f"{row['age_mean']:.0f}"
         age += (
-            f"{JOIN}+-{JOIN}{row['age_standard_deviation']:.0f}"
+            f"{JOIN}±{JOIN}{row['age_standard_deviation']:.0f}"
             if row["age_standard_deviation"] is not None
             else ""
         )

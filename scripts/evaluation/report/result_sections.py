@@ -75,7 +75,9 @@ def add_folds(page: Page, content: Mapping[str, Any], run: RunFolder) -> None:
 
 def _spread_tables(page: Page, folds: Mapping[str, Any], title: str) -> None:
     rows = [[name, spread(folds[key])] for key, name in THREE_CLASS.items()]
-    page.table(["figure", "mean +- sd"], rows, f"Mean and standard deviation over folds: {title}")
+    page.table(
+        ["figure", "mean ± standard deviation"], rows, f"Mean and standard deviation over folds: {title}"
+    )
     classes = folds["one_vs_rest"]
     rows = [
         [figure.replace("_", " "), *(spread(each[figure]) for each in classes.values())]
