@@ -22,6 +22,7 @@ from scripts.scans import (
     Scan,
     check_hounsfield,
     check_shape,
+    check_window,
     find_lungs,
     geometry_flags,
     read_scan,
@@ -35,6 +36,7 @@ from .regions import Box, LungRegion, WholeScanRegion
 __all__ = ["main"]
 
 AT = (0.72, 0.5, 0.5)  # share of the box along R, A, S where the planes lie: sagittal in the right lung
+WINDOW = (-500.0, 1500.0)  # level, width in HU, of the networks
 LOOK: dict[str, Any] = {"cmap": "gray", "vmin": -1250, "vmax": 250}  # HU
 
 
@@ -81,6 +83,7 @@ def _read(item: dict[str, Any]) -> tuple[Scan, tuple[str, ...]]:
     name = item["name"]
     volume = read_scan(item["image"], Declaration.of(item, name), name)
     check_shape(volume.voxels.shape, name)
+    check_window(volume.hounsfield, WINDOW, name)
     scan = Scan.from_array(volume.voxels, volume.affine, name)
     check_hounsfield(scan)
     return scan, (*volume.flags, *geometry_flags(scan, volume.flags))
