@@ -115,5 +115,5 @@ def _slice(plane, affine, k):
     slice_.SamplesPerPixel, slice_.PhotometricInterpretation = 1, "MONOCHROME2"
     slice_.BitsAllocated, slice_.BitsStored, slice_.HighBit, slice_.PixelRepresentation = 16, 12, 11, 0
     slice_.RescaleSlope, slice_.RescaleIntercept = 1, -1024
-    slice_.PixelData = (plane.T + 1024).astype(np.uint16).tobytes()
+    slice_.PixelData = (plane.T.clip(-1024) + 1024).astype(np.uint16).tobytes()
     return slice_

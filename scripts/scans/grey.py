@@ -10,6 +10,8 @@ from .volume import Volume
 
 __all__ = ["check_window", "grey_to_hounsfield"]
 
+SLACK = 0.01  # of the grey range: how far interpolation may have overshot it
+
 
 def grey_to_hounsfield(volume: Volume, declared: Declaration, name: str) -> Volume:
     r"""Undo a display window, which had mapped HU linearly onto grey levels and clamped what lay outside.
@@ -31,7 +33,8 @@ def grey_to_hounsfield(volume: Volume, declared: Declaration, name: str) -> Volu
     grey_range = declared.grey_range or _range_of_type(volume.voxels, name)
     black, white = grey_range
     low, high = float(volume.voxels.min()), float(volume.voxels.max())
-    if not (black <= low and high <= white):
+    slack = SLACK * (white - black)
+    if not (black - slack <= low and high <= white + slack):
         raise RefusedScan(
             "bad_declaration",
             name,
@@ -41,7 +44,8 @@ def grey_to_hounsfield(volume: Volume, declared: Declaration, name: str) -> Volu
     bottom, scale = level - width / 2, width / (white - black)
     voxels = np.empty_like(volume.voxels, dtype=np.int16)
     for grey, hounsfield in zip(volume.voxels.T, voxels.T, strict=True):  # a slice at a time
-        hounsfield[...] = np.round((grey.astype(np.float32) - black) * scale + bottom).clip(-32768, 32767)
+        inside = grey.astype(np.float32).clip(black, white)
+        hounsfield[...] = np.round((inside - black) * scale + bottom).clip(-32768, 32767)
     flags = (*volume.flags, "windowed")
     return replace(volume, voxels=voxels, flags=flags, hounsfield=(bottom, bottom + width))
 

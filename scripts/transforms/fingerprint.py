@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -77,9 +78,14 @@ def describe(value: Any) -> str:
 def _files(value: Any) -> str:
     outer, inner = split_zip_path(str(value))
     path = Path(outer)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    stats = [(file.name, file.stat()) for file in files if file.is_file()]
-    return f"{path.resolve()} {inner} {[(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]}"
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        stats = [(file.name, file.stat()) for file in files if file.is_file()]
+    except OSError:  # what cannot be looked at is refused when it is read, and nothing is stored
+        stats = []
+    return (
+        f"{os.path.realpath(path)} {inner} {[(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]}"
+    )
 
 
 def _origin(kind: Any) -> str:

@@ -32,6 +32,7 @@ from .regions import Box, LungRegion, WholeScanRegion
 __all__ = ["main"]
 
 AT = (0.72, 0.5, 0.5)  # share of the box along R, A, S where the planes lie: sagittal in the right lung
+WINDOW = (-500.0, 1500.0)  # level, width in HU, of the networks
 LOOK: dict[str, Any] = {"cmap": "gray", "vmin": -1250, "vmax": 250}  # HU
 
 
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     refused = 0
     for number, item in enumerate(scan_items(options.scans, declared), 1):
         try:
-            scan, flags = read_checked_scan(item["image"], Declaration.of(item, item["name"]), item["name"])
+            name = item["name"]
+            scan, flags = read_checked_scan(item["image"], Declaration.of(item, name), name, WINDOW)
             box = region(scan)
             box = replace(box, flags=(*flags, *box.flags))
             figure = _draw(scan, find_lungs(scan), box, options.spatial_shape)

@@ -21,7 +21,7 @@ def test_a_declared_grey_range_takes_the_place_of_8_bits():
     assert result.voxels.ravel().tolist() == [-2000, -1000, 2000]
 
 
-@pytest.mark.parametrize("values", [[-1, 5], [5, 4096]])
+@pytest.mark.parametrize("values", [[-50, 5], [5, 4200]])
 def test_values_outside_their_range_are_refused(values):
     declared = Declaration(window=(0, 1), grey_range=(0, 4095))
     with pytest.raises(RefusedScan, match="as declared") as caught:
@@ -40,3 +40,9 @@ def test_a_window_must_hold_all_that_the_network_looks_at(shown, fits):
     else:
         with pytest.raises(RefusedScan, match="expected at least -1250 to 250 HU"):
             check_window(shown, (-500, 1500), "toy")
+
+
+def test_a_little_overshoot_is_clamped():
+    declared = Declaration(window=(0, 2000), grey_range=(0, 4000))
+    result = grey_to_hounsfield(volume(-0.4, 4000.1, dtype=np.float32), declared, "toy")
+    assert result.voxels.ravel().tolist() == [-1000, 1000]

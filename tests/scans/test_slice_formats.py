@@ -9,6 +9,7 @@ from scripts.scans import Declaration, RefusedScan, Scan, read_scan
 from scripts.scans.formats import dicom_slices
 
 ARRAY, AFFINE = chest((9.0, 8.0, 20.0))
+ARRAY = ARRAY.clip(-1024)  # as 12 bits hold them
 CLAMPED = np.clip(ARRAY, -1250, 250)
 WINDOW = Declaration(window=(-500.0, 1500.0))
 
