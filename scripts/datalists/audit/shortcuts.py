@@ -82,7 +82,8 @@ def check_probe(
         return Finding("shortcut_probe", SKIPPED, f"too little to cross-validate: it needs {why}")
     probe = probe_shortcuts(cells, labels, patients, SHUFFLES)
     low, high = probe.interval
-    leading = sorted(probe.alone, key=lambda name: -probe.alone[name][0])[:3]
+    ranked = sorted(probe.alone, key=lambda name: -probe.alone[name][0])
+    leading = [name for name in ranked if probe.alone[name][1] > 0.5][:3] or ranked[:1]
     measured = (
         f"AUC {probe.auc:.2f} (95 % interval {low:.2f} to {high:.2f}, chance 0.50, p {probe.p_value:.3f}), "
         f"accuracy {probe.accuracy:.0%} where the commonest class is {probe.majority:.0%}"
