@@ -281,7 +281,7 @@ def test_training_stops_at_a_refused_scan_and_names_it(workflow, phantoms, tmp_p
     for items in (datalist["training"], datalist["validation"]):
         for item in items:
             item["image"] = str(phantoms / item["image"])
-    datalist["training"][3]["image"] = datalist["training"][5]["image"] = "gone.nii.gz"
+    datalist["training"][3]["image"], datalist["training"][5]["image"] = "gone.nii.gz", "also_gone.nii.gz"
     (tmp_path / "datalist.json").write_text(json.dumps(datalist))
     with user_error(r"2 of \d+ scans cannot be used") as messages:
         workflow("training", TRAIN, dataset_dir=tmp_path, output_dir=tmp_path / "run").run()

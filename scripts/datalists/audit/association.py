@@ -30,7 +30,7 @@ class Association:
 
 
 def associate(
-    cells: Cells, labels: Sequence[int], patients: Sequence[str], shuffles: int = 999, seed: int = 0
+    cells: Cells, labels: Sequence[int], patients: Sequence[str], shuffles: int, seed: int = 0
 ) -> list[Association]:
     """Test every feature for association with the class, over all features together.
 

@@ -51,10 +51,12 @@ def heed_audit(datalist: str | Path, override: str | Sequence[str] = ()) -> dict
             logger.warning("AUDIT %s: %s: %s", finding.status.upper(), finding.check, finding.summary)
     refused = [finding for finding in hard if finding.check not in allowed]
     if refused:
+        names = [finding.check for finding in refused]
+        found_here = "; ".join(f"{finding.check}: {finding.summary}" for finding in refused)
         first = "; ".join(line for finding in refused for line in finding.lines[:2])
+        named = names[0] if len(names) == 1 else f'"{names}"'
         raise UserError(
-            f"{datalist}: " + "; ".join(f"{f.check}: {f.summary}" for f in refused) + f" ({first}). Mend it, "
-            f'or take responsibility by --audit_override "{[f.check for f in refused]}"'
+            f"{datalist}: {found_here} ({first}). Mend it, or take responsibility by --audit_override {named}"
         )
     return {
         "datalist_sha256": digest,

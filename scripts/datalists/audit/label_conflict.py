@@ -17,11 +17,12 @@ def check_label_conflict(
         items: each with ``patient``, ``label`` and ``name``.
         contents: hash of the voxels by ``key``, where they were read.
     """
-    conflicts = _torn(items, "patient", {item["key"]: str(item["patient"]) for item in items})
-    conflicts += _torn(items, "content", dict(contents or {}))
+    contents = contents or {}
+    conflicts = _torn(items, "patient", [str(item["patient"]) for item in items])
+    conflicts += _torn(items, "content", [contents.get(item["key"], item["key"]) for item in items])
     numbers = {"conflicts": len(conflicts)}
     if not conflicts:
-        known = "patient and each content has" if contents else "patient has"
+        known = "patient and each content has" if contents else "patient and each file has"
         return Finding("label_conflict", PASSED, f"each {known} one label", numbers=numbers)
     return Finding(
         "label_conflict",
@@ -33,14 +34,14 @@ def check_label_conflict(
     )
 
 
-def _torn(items: Sequence[dict[str, Any]], kind: str, key_of: Mapping[str, str]) -> list[str]:
+def _torn(items: Sequence[dict[str, Any]], kind: str, owners: Sequence[str]) -> list[str]:
+    """Return a line for each owner, a patient or a content, of scans with more than one label."""
     labels: dict[str, dict[int, str]] = {}
-    for item in items:
-        if item["key"] in key_of:
-            labels.setdefault(key_of[item["key"]], {}).setdefault(item["label"], item["name"])
+    for item, owner in zip(items, owners, strict=True):
+        labels.setdefault(owner, {}).setdefault(item["label"], item["name"])
     return [
-        f"{kind} {key[:12] if kind == 'content' else key}: "
+        (f"patient {owner}: " if kind == "patient" else "one content: ")
         + " and ".join(f"{name} has label {label}" for label, name in sorted(own.items()))
-        for key, own in labels.items()
+        for owner, own in labels.items()
         if len(own) > 1
     ]

@@ -60,7 +60,7 @@ class _Task:
 
 
 def probe_shortcuts(
-    cells: Cells, labels: Sequence[int], patients: Sequence[str], shuffles: int = 999, seed: int = 0
+    cells: Cells, labels: Sequence[int], patients: Sequence[str], shuffles: int, seed: int = 0
 ) -> Probe:
     """Cross-validate, by patient, a linear classifier of the features' cells.
 

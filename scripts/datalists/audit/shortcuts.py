@@ -15,6 +15,7 @@ from .probe import FEWEST_PATIENTS, probe_shortcuts
 __all__ = ["ALARM", "check_associations", "check_probe"]
 
 ALARM = 0.005  # p of each of the two checks: together they cry wolf in at most 1 of 100 clean datalists
+SHUFFLES = 999  # of the labels: the least p is 1 in 1000
 STRONG = 0.3  # Cramer's V; from here on a table alone tells much of the class
 MUCH = 0.55  # AUC; a probe whose interval lies above tells much of the class
 ALWAYS_SHOWN = ("source", "pixel_spacing", "slice_spacing", "slices", "masked_body")
@@ -37,7 +38,7 @@ def check_associations(
     if len(set(labels)) < 2:
         return Finding("class_tables", SKIPPED, "all scans are of one class: nothing to compare")
     cells = encode(features)
-    found = associate(cells, labels, patients)
+    found = associate(cells, labels, patients, SHUFFLES)
     alarms = sorted((a for a in found if a.p_value <= ALARM), key=lambda a: -a.cramers_v)
     shown = dict.fromkeys([*(a.name for a in alarms), *(n for n in ALWAYS_SHOWN if n in cells.names)])
     tables = [_overview(found, features, labels)]
@@ -79,9 +80,10 @@ def check_probe(
     if len(counts) < 2 or min(counts.values()) < FEWEST_PATIENTS or not cells.names:
         why = "two classes of at least 10 patients and a feature that differs between scans"
         return Finding("shortcut_probe", SKIPPED, f"too little to cross-validate: it needs {why}")
-    probe = probe_shortcuts(cells, labels, patients)
+    probe = probe_shortcuts(cells, labels, patients, SHUFFLES)
     low, high = probe.interval
-    leading = sorted(probe.alone, key=lambda name: -probe.alone[name][0])[:3]
+    ranked = sorted(probe.alone, key=lambda name: -probe.alone[name][0])
+    leading = [name for name in ranked if probe.alone[name][1] > 0.5][:3] or ranked[:1]
     measured = (
         f"AUC {probe.auc:.2f} (95 % interval {low:.2f} to {high:.2f}, chance 0.50, p {probe.p_value:.3f}), "
         f"accuracy {probe.accuracy:.0%} where the commonest class is {probe.majority:.0%}"

