@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigWorkflow
+from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Fragment, Operator, OperatorSpec
 from monai.deploy.operators.dicom_data_loader_operator import DICOMDataLoaderOperator
 from monai.deploy.operators.dicom_series_selector_operator import DICOMSeriesSelectorOperator
@@ -27,12 +28,13 @@ class BundleOperator(Operator):
     """Run the bundle on the selected series; write answers, and DICOM objects in the series' own studies."""
 
     def __init__(
-        self, fragment: Fragment, *args: Any, output: Path, settings: dict[str, Any], **kwargs: Any
+        self, fragment: Fragment, output: Path, ckpt_path: Path, recipes: list[str], **kwargs: Any
     ) -> None:
         self.output = output
-        self.settings = settings
+        self.ckpt_path = ckpt_path
+        self.recipes = recipes
         self.status: Any = 0
-        super().__init__(fragment, *args, **kwargs)
+        super().__init__(fragment, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
         spec.input("series")
@@ -43,11 +45,11 @@ class BundleOperator(Operator):
         if not series:
             raise SystemExit("error: no CT series in the input folder")
         scans = [str(self._folder(one)) for one in series]
-        names = ["inference.yaml", *self.settings.pop("recipes"), "dicom.yaml"]
+        names = ["inference.yaml", *self.recipes, "dicom.yaml"]
         configs = [str(ROOT / "configs" / name) for name in names]
         workflow = ConfigWorkflow(
             configs, workflow_type="inference", run_id="inference", logging_file=False,
-            scans=scans, output_dir=str(self.output), num_workers=0, **self.settings,
+            scans=scans, output_dir=str(self.output), num_workers=0, ckpt_path=str(self.ckpt_path),
         )  # fmt: skip
         workflow.initialize()
         try:
@@ -71,15 +73,16 @@ class ChestCtApplication(Application):
     """Three operators in a row: load, select, answer."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
+        self.arguments = options
         super().__init__([sys.executable, __file__])  # else it reads the command line, which is read here
 
     def compose(self) -> None:
-        settings = {"ckpt_path": str(self.options.ckpt_path), "recipes": self.options.recipe}
-        load = DICOMDataLoaderOperator(self, input_folder=self.options.input, name="load")
+        given = self.arguments
+        once = CountCondition(self, 1)  # else it loads the folder again and again
+        load = DICOMDataLoaderOperator(self, once, input_folder=given.input, name="load")
         select = DICOMSeriesSelectorOperator(self, rules=CT_SERIES, all_matched=True, name="select")
         answer = self.answer = BundleOperator(
-            self, output=self.options.output.resolve(), settings=settings, name="answer"
+            self, given.output.resolve(), given.ckpt_path, given.recipe, name="answer"
         )
         self.add_flow(load, select, {("dicom_study_list", "dicom_study_list")})
         self.add_flow(select, answer, {("study_selected_series_list", "series")})

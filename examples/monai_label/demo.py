@@ -61,8 +61,7 @@ def server(app: Path, studies: Path, conf: dict[str, str], log: Path, port: int)
     settings = [part for item in conf.items() for part in ("--conf", *item)]
     command = [
         sys.executable,
-        "-m",
-        "monailabel.main",
+        str(Path(__file__).with_name("start_server.py")),
         "start_server",
         "--app",
         str(app),
