@@ -65,7 +65,9 @@ def test_declared_grey_levels_become_the_grid_of_the_scan_they_were_made_of(path
     load = preprocessing(LungRegion(), (20, 18, 22))
     expected = load({"image": path})["image"]
     grid = load({"image": str(tmp_path / "grey.nii"), "name": "grey.nii", **declared})["image"]
-    torch.testing.assert_close(grid.as_tensor(), expected.as_tensor(), atol=0.002, rtol=0)
+    difference = (grid.as_tensor() - expected.as_tensor()).abs()
+    assert difference.median() < 0.001
+    assert difference.max() < 0.04  # bone: the window clamped it before it was averaged, not after
     assert grid.meta["intensity"] == "windowed -500 1500 0 4095" and expected.meta["intensity"] == "HU"
     assert "windowed" in grid.meta["flags"].split() and "windowed" not in expected.meta["flags"]
     assert grid.meta["filename_or_obj"] == "grey.nii"
