@@ -68,7 +68,8 @@ def test_strangers_stay_below_and_copies_above_the_threshold_in_real_chests(real
     for change, copy in COPIES.items():
         found = [likeness(c, Scan.from_array(*copy(c.voxels.copy(), c.affine))) for c in (*chests, *scans)]
         print(
-            f"{change}: at least {min(found[: len(chests)]):.3f} real, {min(found[len(chests) :]):.3f} phantoms"
+            f"{change}: at least {min(found[: len(chests)]):.3f} real, "
+            f"{min(found[len(chests) :]):.3f} phantoms"
         )
         assert min(found) > ALIKE
     assert len(chests) == 7 and strangers < ALIKE - 0.2
