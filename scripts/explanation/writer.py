@@ -11,6 +11,8 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from torch import nn
 
+from scripts.errors import UserError
+
 from .attention import slice_curve
 from .explaining import HeatMap, explain
 from .heat_map_file import heat_on_scan, save_heat_map
@@ -56,7 +58,9 @@ class HeatMapWriter:
         self.method = method
         self.class_names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
         if target is not None and target not in range(len(self.class_names)):
-            raise ValueError(f"target={target} is not a class; expected 0 to {len(self.class_names) - 1}")
+            raise UserError(
+                f"explain_target={target} is not a class; expected 0 to {len(self.class_names) - 1}"
+            )
         self.target = target
         self.overlays = overlays
         self.count = 0

@@ -7,6 +7,7 @@ import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
 
+from scripts.errors import UserError
 from scripts.evaluation import PredictionWriter, read_predictions
 from scripts.explanation import HeatMapWriter, TypeGradCAM, default_method
 from scripts.networks import da_resnet18, pa_66_m
@@ -99,5 +100,5 @@ def test_a_depth_attention_network_shows_its_slice_gates(tmp_path):
 
 
 def test_a_class_that_there_is_not_is_refused(network, tmp_path):
-    with pytest.raises(ValueError, match="target=3 is not a class; expected 0 to 2"):
+    with pytest.raises(UserError, match="target=3 is not a class; expected 0 to 2"):
         HeatMapWriter(tmp_path, network, default_method(network), NAMES, target=3)
