@@ -34,7 +34,7 @@ def likeness(a, b):
 
 @pytest.mark.parametrize("change", COPIES)
 def test_a_copy_is_recognised_in_spite_of(change, scans):
-    for scan in scans[:4]:
+    for scan in scans[::3]:
         copy = Scan.from_array(*COPIES[change](scan.voxels.copy(), scan.affine))
         assert likeness(scan, copy) > ALIKE, change
 
