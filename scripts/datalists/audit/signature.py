@@ -11,7 +11,7 @@ __all__ = ["GRID", "VARIANTS", "content_hash", "signature"]
 
 GRID = (24, 20, 32)  # cells along R, A, S over the whole scan; even, so that halves can be mirrored
 VARIANTS = 3  # the whole scan; without its last slice; without its first
-CLIP = (0.25, 0.95)  # quantiles: the air, padding and lung below, bone and metal above, say little
+CLIP = (0.4, 0.95)  # quantiles: air, padding and most of the lung below, bone and metal above, say little
 LOCAL = 0.7  # cells: what is smoother than this all chests have in common
 
 

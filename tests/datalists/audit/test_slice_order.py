@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from audited import load, phantom_items
+from audited import load, mask_body, phantom_items
 from toy_chest import chest
 
 from scripts.datalists.audit.slice_order import missing_names, out_of_order, repeated_slices, upside_down
@@ -47,6 +47,12 @@ def test_a_block_of_slices_moved_elsewhere_leaves_a_seam(scans):
 
 def test_a_scan_upside_down_is_told_by_its_lungs(scans):
     assert all(upside_down(find_lungs(reordered(scan, range(47, -1, -1)))) for scan in scans)
+
+
+def test_a_masked_body_leaves_no_seam(phantoms, tmp_path):
+    for item in phantom_items(phantoms):
+        path = mask_body(item["image"], phantoms / item["lobes"], tmp_path / "masked.nii.gz")
+        assert out_of_order(Scan.from_array(*load(path))) == 0, item["image"]
 
 
 def test_lungs_alike_at_both_ends_are_not_called_upside_down():
