@@ -1,5 +1,7 @@
 """The methods that suit a network."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from scripts.networks import MultiTaskNetwork, SingleTaskNetwork, VideoResNet
@@ -30,16 +32,21 @@ def default_method(network: nn.Module) -> HeatMapMethod:
     return Occlusion(network)
 
 
-def all_methods(network: nn.Module, occlusion: bool = False) -> list[HeatMapMethod]:
+def all_methods(
+    network: nn.Module, occlusion: bool = False, stages: Sequence[str] = ()
+) -> list[HeatMapMethod]:
     """Return the default method and every other quick one that the network allows.
 
     Args:
         network: any.
         occlusion: also the slow check.
+        stages: earlier stages of a network with two branches, e.g. ``transition_2``, whose finer maps are
+            weighted too.
     """
     methods = [default_method(network)]
     if isinstance(network, MultiTaskNetwork):
         methods.append(DetectionGradCAM(network))
+        methods += [TypeGradCAM(network, stage) for stage in stages]
     methods += [AttentionMap(network, group) for group in attending_groups(network)]
     if occlusion and not isinstance(methods[0], Occlusion):
         methods.append(Occlusion(network))

@@ -67,6 +67,8 @@ class TypeGradCAM:
 
     def __init__(self, network: nn.Module, stage: str = "transition_4") -> None:
         self.network = checked_multi_task(network, type(self).__name__)
+        if stage != "transition_4":
+            self.name = f"{self.name}_{stage}"
         branches = [
             checked_layer(network, f"stages.{stage}.{part}") for part in ("detection", "pneumonia_type")
         ]

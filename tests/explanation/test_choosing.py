@@ -20,8 +20,17 @@ def test_any_other_classifier_is_occluded():
 
 
 def test_all_methods_have_names_of_their_own():
-    names = [method.name for method in all_methods(pa_66_m(spatial_shape=SHAPE), occlusion=True)]
+    names = [
+        method.name
+        for method in all_methods(pa_66_m(spatial_shape=SHAPE), occlusion=True, stages=["transition_2"])
+    ]
     groups = [f"attention_group_{group}" for group in range(1, 5)]
-    assert names == ["grad_cam_type", "grad_cam_detection", *groups, "occlusion"]
+    assert names == [
+        "grad_cam_type",
+        "grad_cam_detection",
+        "grad_cam_type_transition_2",
+        *groups,
+        "occlusion",
+    ]
     assert [method.name for method in all_methods(resnet18(spatial_shape=SHAPE))] == ["cam"]
     assert [method.name for method in all_methods(BrightnessNetwork(), occlusion=True)] == ["occlusion"]
