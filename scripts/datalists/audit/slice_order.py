@@ -15,6 +15,7 @@ PLANE = (24, 20)  # cells along R, A: enough to tell slices apart, too few for n
 NEARER = 1.2  # two neighbours that are this much nearer to slices elsewhere than to each other mark a seam
 TISSUE = -200.0  # HU
 THIRD, FIFTH = (0.1, 0.4), (0.0, 0.2)  # of the lungs' height: where widths and tissue are compared
+REVERSED = 1.1  # above over below: 0.6 to 0.8 in chests the right way up, the inverse in others
 NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 
@@ -62,14 +63,13 @@ def out_of_order(scan: Scan) -> int:
 def upside_down(lungs: Lungs) -> bool:
     """Tell a stack that runs against its header: lungs are wide, and the body is dense, towards the abdomen.
 
-    The width of the lungs and the share of tissue, each above over below, are multiplied: 0.6 to 0.8 in
-    chests the right way up, the inverse in others.
+    The width of the lungs and the share of tissue, each above over below, are multiplied.
     """
     mask = lungs.mask
     slices = np.flatnonzero(mask.any((0, 1)))
     width = np.array([np.ptp(np.flatnonzero(mask[:, :, k].any(1))) for k in slices], dtype=float)
     tissue = (lungs.coarse.voxels[:, :, slices] > TISSUE).mean((0, 1))
-    return bool(_above_over_below(width, THIRD) * _above_over_below(tissue, FIFTH) > 1)
+    return bool(_above_over_below(width, THIRD) * _above_over_below(tissue, FIFTH) > REVERSED)
 
 
 def _above_over_below(profile: np.ndarray, span: tuple[float, float]) -> float:

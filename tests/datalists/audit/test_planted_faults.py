@@ -50,18 +50,18 @@ def junk(item, folder, target):
     return target
 
 
-FAULTS = {  # name: (how it is planted, the check that must name it)
-    "two slices repeated": (taken(lambda n: sorted([*range(n), 9, 30])), "slices"),
-    "a run of slices reversed": (taken(lambda n: order_of(n, 14, 34)), "slices"),
-    "upside down": (taken(lambda n: range(n - 1, -1, -1)), "slices"),
-    "offset of 1024": (changed(lambda v: v + 1024), "intensity"),
-    "a mask under a scan's name": (changed(lambda v: (v > -300).astype(np.int16)), "intensity"),
-    "constant": (changed(lambda v: np.zeros_like(v)), "intensity"),
-    "ends amid the lungs": (taken(lambda n: range(n // 2)), "field_of_view"),
-    "unreadable": (junk, "readable"),
+FAULTS = {  # name: (how it is planted, the checks that name it)
+    "two slices repeated": (taken(lambda n: sorted([*range(n), 9, 30])), ("slices",)),
+    "a run of slices reversed": (taken(lambda n: order_of(n, 14, 34)), ("slices",)),
+    "upside down": (taken(lambda n: range(n - 1, -1, -1)), ("slices",)),
+    "offset of 1024": (changed(lambda v: v + 1024), ("intensity", "field_of_view")),
+    "a mask under a scan's name": (changed(lambda v: (v > -300).astype(np.int16)), ("intensity",)),
+    "constant": (changed(lambda v: np.zeros_like(v)), ("intensity",)),
+    "ends amid the lungs": (taken(lambda n: range(n // 2)), ("field_of_view",)),
+    "unreadable": (junk, ("readable",)),
     "body masked": (
         lambda item, folder, target: mask_body(item["image"], folder / item["lobes"], target),
-        "intensity",
+        ("intensity",),
     ),
 }
 COPIES = {
@@ -97,16 +97,16 @@ def test_sixty_clean_phantoms_raise_no_alarm(clean):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_planted_fault_is_found_and_no_clean_scan_accused(fault, count, clean, tmp_path):
     folder, _ = clean
-    plant, check = FAULTS[fault]
+    plant, checks = FAULTS[fault]
     items = phantom_items(folder)
     for k in random.Random(count).sample(range(COUNT), count):
         target = tmp_path / "planted" / f"{k:02d}.nii.gz"
         items[k]["image"] = str(plant(items[k], folder, target))
-    finding = next(f for f in audit_of(items, folder, tmp_path).findings if f.check == check)
-    accused = {line.partition(".nii.gz")[0] for line in finding.lines}
+    findings = [f for f in audit_of(items, folder, tmp_path).findings if f.check in checks]
+    accused = {line.partition(".nii.gz")[0] for finding in findings for line in finding.lines}
     expected = {item["image"].removesuffix(".nii.gz") for item in items if "/planted/" in item["image"]}
     print(f"{fault}: {len(accused & expected)} of {count} found, {len(accused - expected)} others accused")
-    assert finding.status == "failed" and accused == expected
+    assert "failed" in {finding.status for finding in findings} and accused == expected
 
 
 @pytest.mark.parametrize("count", [1, 3, 10])
