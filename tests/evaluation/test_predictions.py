@@ -17,7 +17,7 @@ from scripts.evaluation import (
 )
 
 NAMES = {"0": "non-pneumonia", "1": "other pneumonia", "2": "COVID-19"}
-IMAGE = MetaTensor(torch.zeros(1, 4, 5, 6), meta={"flags": "thick_slices"})
+IMAGE = MetaTensor(torch.zeros(1, 4, 5, 6), meta={"flags": "thick_slices", "intensity": "HU"})
 ACCEPTED, NOT_FOUND = {"code": "", "message": ""}, {"code": "not_found", "message": "no such file"}
 GOOD = {"image": IMAGE, "name": "a.nii.gz", "patient": "p1", "label": torch.tensor(2), "refusal": ACCEPTED}
 REFUSED = GOOD | {"name": "b.nii.gz", "patient": "p2", "refusal": NOT_FOUND}
