@@ -55,7 +55,8 @@ label-demo: .venv-monailabel/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  
 		--config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
 		--scans $(DEMO_PHANTOM)/series --ckpt_path $(DEMO_WEIGHTS) --output_dir results/label_demo_answer
 	.venv-monailabel/bin/python examples/monai_label/demo.py --scan $(DEMO_PHANTOM)/scan.nii.gz \
-		--work_dir results/label_demo --ckpt_path $(DEMO_WEIGHTS) --spatial_shape 40 40 32
+		--work_dir results/label_demo --ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml \
+		$(addprefix --lobe_ckpt_path ,$(wildcard demo/lobe_run/lobe_model.pt)) --lobe_recipe recipe_lobes_demo.yaml
 
 deploy-demo: .venv-deploy/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## run the MONAI Deploy application
 	rm -rf results/deploy_demo
