@@ -1,14 +1,17 @@
 """What the Model Zoo and MONAI's own clients ask of a bundle, checked without a network."""
 
 import hashlib
+import inspect
 import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from monai.bundle import ConfigParser, ReferenceResolver, verify_metadata, verify_net_in_out
+from monai.networks.trt_compiler import TrtCompiler
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
@@ -237,6 +240,16 @@ def test_networks_take_and_give_what_the_metadata_says(recipe, extra, small):
         device="cpu",
         **(override if small else {}),
     )
+
+
+def test_the_tensorrt_config_names_what_monai_s_compiler_takes_and_answers_by_pytorch_without_it():
+    parser = parser_of(("inference", "inference_trt"))
+    parser["spatial_shape"] = [32, 32, 24]
+    parser["device"] = "$torch.device('cpu')"
+    assert set(parser["network::args"]) <= set(inspect.signature(TrtCompiler).parameters)
+    network = parser.get_parsed_content("network").eval()
+    assert type(network).__name__ == "MultiTaskNetwork"
+    assert network(torch.zeros(2, 1, 32, 32, 24)).shape == (2, 3)
 
 
 def test_dual_attention_s_metadata_names_the_grid_of_its_recipes():
