@@ -63,6 +63,7 @@ deploy-demo: .venv-deploy/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## 
 	rm -rf results/deploy_demo
 	ulimit -S -s 32768; .venv-deploy/bin/python examples/deploy/app.py --input $(DEMO_PHANTOM)/series --output results/deploy_demo \
 		--ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml
+	@echo "$$(find results/deploy_demo/dicom -name '*.dcm' | wc -l) DICOM objects: results/deploy_demo/dicom"
 
 $(DEMO_PHANTOM)/scan.nii.gz: $(READY)
 	.venv/bin/python -m scripts.phantoms.dicom_series --output_dir $(DEMO_PHANTOM) --size 128 112 72
