@@ -34,6 +34,7 @@ client-federated: .venv-federated/ready  ## two sites in NVFlare's simulator
 # --- clients that take or give medical images; with the checkpoint of `make demo` where it is there, else random weights
 DEMO_PHANTOM := results/demo_phantom
 DEMO_WEIGHTS := $(or $(wildcard demo/run/model.pt),results/random_model.pt)
+DEMO_LOBES := $(wildcard demo/lobe_run/lobe_model.pt)
 
 .PHONY: dicom-demo label-demo deploy-demo
 client-dicom: dicom-demo
@@ -43,10 +44,10 @@ client-deploy: deploy-demo
 dicom-demo: .venv-dicom/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## answer a phantom's DICOM series in DICOM
 	rm -rf results/dicom_demo
 	.venv-dicom/bin/python -m monai.bundle run inference \
-		--config_file "['configs/inference.yaml','configs/recipe_demo.yaml','configs/dicom.yaml']" \
-		--scans $(DEMO_PHANTOM)/series --ckpt_path $(DEMO_WEIGHTS) --output_dir results/dicom_demo
+		--config_file "['configs/inference.yaml','configs/recipe_demo.yaml',$(DEMO_LOBES:%='configs/recipe_lobe_box.yaml',)'configs/dicom.yaml']" \
+		--scans $(DEMO_PHANTOM)/series --ckpt_path $(DEMO_WEIGHTS) $(DEMO_LOBES:%=--lobe_ckpt_path %) --output_dir results/dicom_demo
 	.venv-dicom/bin/python -m scripts.delivery.dicom --series $(DEMO_PHANTOM)/series --lobes $(DEMO_PHANTOM)/lobes.nii.gz \
-		--output results/dicom_demo/dicom/0000_series/lobes.dcm
+		--output results/dicom_demo/dicom/0000_series/known_lobes.dcm
 	.venv-dicom/bin/python -m scripts.delivery.dicom.pictures --series $(DEMO_PHANTOM)/series \
 		--objects results/dicom_demo/dicom/0000_series --output_dir results/dicom_demo/pictures
 
@@ -55,12 +56,14 @@ label-demo: .venv-monailabel/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  
 		--config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
 		--scans $(DEMO_PHANTOM)/series --ckpt_path $(DEMO_WEIGHTS) --output_dir results/label_demo_answer
 	.venv-monailabel/bin/python examples/monai_label/demo.py --scan $(DEMO_PHANTOM)/scan.nii.gz \
-		--work_dir results/label_demo --ckpt_path $(DEMO_WEIGHTS) --spatial_shape 40 40 32
+		--work_dir results/label_demo --ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml \
+		$(DEMO_LOBES:%=--lobe_ckpt_path %) --lobe_recipe recipe_lobes_demo.yaml
 
 deploy-demo: .venv-deploy/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## run the MONAI Deploy application
 	rm -rf results/deploy_demo
 	ulimit -S -s 32768; .venv-deploy/bin/python examples/deploy/app.py --input $(DEMO_PHANTOM)/series --output results/deploy_demo \
 		--ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml
+	@echo "$$(find results/deploy_demo/dicom -name '*.dcm' | wc -l) DICOM objects: results/deploy_demo/dicom"
 
 $(DEMO_PHANTOM)/scan.nii.gz: $(READY)
 	.venv/bin/python -m scripts.phantoms.dicom_series --output_dir $(DEMO_PHANTOM) --size 128 112 72

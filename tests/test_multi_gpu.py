@@ -77,7 +77,8 @@ def test_two_processes_end_with_the_same_weights_and_write_them_once_without_pre
     for name, value in saved.items():
         assert (first[name] == value.numpy()).all() and (second[name] == value.numpy()).all(), name
     written = {name if "/" not in name else name.partition("/")[0] for name in files(folder)}
-    assert written == {"environment.json", "last_state.pt", "model.pt", "tensorboard"}
+    assert written == {"environment.json", "history.csv", "last_state.pt", "model.pt", "tensorboard"}
+    assert len((folder / "history.csv").read_text().splitlines()) == 2  # a header and the epoch
     assert len(list((folder / "tensorboard").iterdir())) == 2  # the trainer's and the validator's
     assert json.loads((folder / "environment.json").read_text())["processes"] == 2
 

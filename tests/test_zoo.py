@@ -1,34 +1,44 @@
 """What the Model Zoo and MONAI's own clients ask of a bundle, checked without a network."""
 
 import hashlib
+import inspect
 import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from monai.bundle import ConfigParser, ReferenceResolver, verify_metadata, verify_net_in_out
+from monai.networks.trt_compiler import TrtCompiler
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 METADATA = json.loads((CONFIGS / "metadata.json").read_text())
-RECIPES = sorted(path.stem for path in CONFIGS.glob("recipe_*.yaml"))
-ENDS = {
-    "train": (("train",), ("train", "multi_gpu_train")),
-    "evaluate": (
-        ("train", "evaluate"),
-        ("train", "evaluate", "multi_gpu_evaluate"),
-        ("train", "evaluate", "explain"),
-    ),
-    "inference": (("inference",), ("inference", "multi_gpu_inference"), ("inference", "inference_trt")),
-}
+LOBE_RECIPES = ["recipe_lobes_demo"]
+RECIPES = sorted({path.stem for path in CONFIGS.glob("recipe_*.yaml")} - set(LOBE_RECIPES))
+ENDS = [  # chains that a recipe may join, behind the first
+    ("train",),
+    ("train", "multi_gpu_train"),
+    ("train", "evaluate"),
+    ("train", "evaluate", "multi_gpu_evaluate"),
+    ("train", "evaluate", "explain"),
+    ("train", "evaluate", "ensemble", "external"),
+    ("inference",),
+    ("inference", "multi_gpu_inference"),
+    ("inference", "inference_trt"),
+    ("inference", "ensemble"),
+    ("inference", "dicom"),
+]
+LOBE_ENDS = [("train_lobes",), ("inference_lobes",)]
 CHAINS = [
     (chain[0], *([recipe] if recipe else []), *chain[1:])
-    for chains in ENDS.values()
+    for chains, recipes in ((ENDS, RECIPES), (LOBE_ENDS, LOBE_RECIPES))
     for chain in chains
-    for recipe in (None, *RECIPES)
+    for recipe in (None, *recipes)
 ]
+OVER_RUNS = [("cross_validate",), ("ablation",), ("external_test",)]  # they read train.yaml when they run
 TRAIN_IDS = [
     "bundle_root",
     "device",
@@ -143,17 +153,17 @@ def leaves(value):
 
 
 def test_every_config_is_in_a_chain():
-    known = {name for chain in CHAINS for name in chain}
+    known = {name for chain in CHAINS + OVER_RUNS for name in chain}
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == known
 
 
-@pytest.mark.parametrize("chain", CHAINS, ids="+".join)
+@pytest.mark.parametrize("chain", CHAINS + OVER_RUNS, ids="+".join)
 def test_every_reference_that_a_chain_of_configs_follows_resolves(chain):
     """A recipe's settings for training are inert after inference.yaml, so only what is reached counts."""
     parser = parser_of(chain)
     parser.parse()
     items = parser.ref_resolver.items
-    ids = INFERENCE_IDS if chain[0] == "inference" else TRAIN_IDS
+    ids = INFERENCE_IDS if chain[0].startswith("inference") else TRAIN_IDS
     following = [(name, "the run") for name in ("run", "initialize", "finalize", *ids) if name in items]
     reached = set()
     while following:
@@ -165,7 +175,7 @@ def test_every_reference_that_a_chain_of_configs_follows_resolves(chain):
             following += [
                 (found, name) for found in ReferenceResolver.find_refs_in_config(config=config, id=name)
             ]
-    assert {"network_def", "spatial_shape"} <= reached
+    assert ({"run"} if chain in OVER_RUNS else {"network_def", "spatial_shape"}) <= reached
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -230,6 +240,16 @@ def test_networks_take_and_give_what_the_metadata_says(recipe, extra, small):
         device="cpu",
         **(override if small else {}),
     )
+
+
+def test_the_tensorrt_config_names_what_monai_s_compiler_takes_and_answers_by_pytorch_without_it():
+    parser = parser_of(("inference", "inference_trt"))
+    parser["spatial_shape"] = [32, 32, 24]
+    parser["device"] = "$torch.device('cpu')"
+    assert set(parser["network::args"]) <= set(inspect.signature(TrtCompiler).parameters)
+    network = parser.get_parsed_content("network").eval()
+    assert type(network).__name__ == "MultiTaskNetwork"
+    assert network(torch.zeros(2, 1, 32, 32, 24)).shape == (2, 3)
 
 
 def test_dual_attention_s_metadata_names_the_grid_of_its_recipes():

@@ -1,7 +1,8 @@
 r"""Start MONAI Label on this machine's loopback, ask it about one scan, print its answers, and stop it.
 
 python examples/monai_label/demo.py --scan SCAN.nii.gz --work_dir DIR \
-    [--ckpt_path model.pt --spatial_shape R A S] [--lobe_ckpt_path lobe_model.pt]
+    [--ckpt_path model.pt] [--recipe recipe_X.yaml] \
+    [--lobe_ckpt_path lobe_model.pt] [--lobe_recipe recipe_Y.yaml]
 
 Run it by the Python of MONAI Label's own environment. Without a checkpoint the weights are random: then the
 demo shows that the parts talk to each other, not what a trained network says.
@@ -24,7 +25,6 @@ from typing import Any
 
 import monailabel
 import torch
-from monai.bundle import ConfigParser
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK_APP = Path(sys.prefix, "monailabel", "sample-apps", "monaibundle")
@@ -34,24 +34,24 @@ HOST = "127.0.0.1"
 
 
 def stage_bundle(folder: Path, options: argparse.Namespace) -> None:
-    """Lay out the bundle as a release has it: configs, scripts, and weights in models/."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Lay out the bundle as a release has it: configs with recipes applied, scripts, weights in models/."""
+    from scripts.delivery.resolved import read_configs, resolved_metadata, resolved_text
+
     (folder / "models").mkdir(parents=True)
     (folder / "scripts").symlink_to(ROOT / "scripts")
     shutil.copytree(ROOT / "configs", folder / "configs")
-    if options.spatial_shape:
-        path = folder / "configs" / "inference.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"spatial_shape": options.spatial_shape}))
-    weights = {
-        "inference": ("model.pt", options.ckpt_path),
-        "inference_lobes": ("lobe_model.pt", options.lobe_ckpt_path),
-    }
-    for config, (name, checkpoint) in weights.items():
+    stages = (
+        ("inference", options.recipe, options.ckpt_path, "model.pt"),
+        ("inference_lobes", options.lobe_recipe, options.lobe_ckpt_path, "lobe_model.pt"),
+    )
+    for config, recipes, checkpoint, name in stages:
+        parser = read_configs([ROOT / "configs" / file for file in (f"{config}.yaml", *recipes)])
+        text = resolved_text(parser, resolved_metadata(parser))
+        (folder / "configs" / f"{config}.json").write_text(text)
         if checkpoint:
             shutil.copy(checkpoint, folder / "models" / name)
-        elif (folder / "configs" / f"{config}.json").is_file():
+        else:
             torch.manual_seed(0)
-            parser = ConfigParser(ConfigParser.load_config_file(folder / "configs" / f"{config}.json"))
             torch.save(parser.get_parsed_content("network_def").state_dict(), folder / "models" / name)
 
 
@@ -126,8 +126,9 @@ def main() -> None:
     parser.add_argument("--scan", type=Path, required=True, help="NIfTI")
     parser.add_argument("--work_dir", type=Path, required=True)
     parser.add_argument("--ckpt_path", type=Path, help="of the classifier; random weights without it")
+    parser.add_argument("--recipe", nargs="*", default=[], help="in configs/, that it was trained with")
     parser.add_argument("--lobe_ckpt_path", type=Path, help="of the lobe network; random weights without it")
-    parser.add_argument("--spatial_shape", type=int, nargs=3, help="the classifier's, where not the default")
+    parser.add_argument("--lobe_recipe", nargs="*", default=[], help="in configs/, that it was trained with")
     parser.add_argument("--port", type=int, default=8123)
     options = parser.parse_args()
     work = options.work_dir.resolve()
@@ -153,6 +154,7 @@ def main() -> None:
         if "lobe_segmentation" in models:
             segment(address, "lobe_segmentation", "scan", work / "lobes.nii.gz")
             print_lobes(work / "lobes.nii.gz", options.scan)
+    print(f"answered over REST: {CLASSIFIER} (stock app), {', '.join(models)} (own app); both stopped")
 
 
 def print_classes(who: str, classes: list[dict[str, Any]]) -> None:

@@ -56,9 +56,10 @@ def pack(
         kind: read_configs([root / "configs" / f"{kind}.yaml", *recipe]) for kind in ("train", "inference")
     }
     load_weights(parsers["inference"].get_parsed_content("network_def"), ckpt_path)
-    files |= {f"configs/{kind}.json": resolved_text(parser).encode() for kind, parser in parsers.items()}
-    metadata = json.dumps(resolved_metadata(parsers["inference"]), indent=2, ensure_ascii=False) + "\n"
-    files["configs/metadata.json"] = metadata.encode()
+    metadata = resolved_metadata(parsers["inference"])
+    for kind, parser in parsers.items():
+        files[f"configs/{kind}.json"] = resolved_text(parser, metadata).encode()
+    files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
     files["models/model.pt"] = ckpt_path.read_bytes()
     calibration = ckpt_path.with_name("calibration.json")
     if calibration.is_file():

@@ -1,7 +1,7 @@
 """A config with its recipe applied, for clients that read one file only."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,17 @@ def read_configs(config_files: Sequence[str | Path]) -> ConfigParser:
     return parser
 
 
-def resolved_text(parser: ConfigParser) -> str:
-    """Return the config that a parser holds as JSON, overlays applied, without the metadata."""
+def resolved_text(parser: ConfigParser, metadata: Mapping[str, Any] | None = None) -> str:
+    """Return the config that a parser holds as JSON, overlays applied.
+
+    Args:
+        parser: of the config.
+        metadata: put into the text, where given: MONAI Label reads a config without metadata.json, to which
+            its knobs refer.
+    """
     content = {key: value for key, value in parser.get().items() if key != "_meta_"}
+    if metadata is not None:
+        content = {"_meta_": metadata, **content}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

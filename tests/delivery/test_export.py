@@ -8,7 +8,7 @@ from monai.bundle import load_bundle_config
 from monai.data import load_net_with_metadata
 
 from scripts.delivery.export import export, main
-from scripts.delivery.forms import FORMS
+from scripts.delivery.forms import FORMS, Form
 from scripts.delivery.parity import allowed_difference, largest_difference
 from scripts.errors import UserError
 from scripts.networks import da_ca_resnet18, pa_66_m, weights_hash
@@ -92,22 +92,14 @@ def test_without_onnx_the_file_to_install_is_named(tmp_path):
         main(["--ckpt_path", "model.pt", "--output_dir", str(tmp_path)])
 
 
-def test_a_form_that_answers_differently_is_an_error(exported, monkeypatch):
-    folder, _, _ = exported
-    read = FORMS["torch_export"].read
-    wrong = {
-        "torch_export": type(FORMS["torch_export"])(
-            "model.pt2", lambda *_: None, lambda path: lambda x: read(path)(x) + 0.1
-        )
-    }
+def test_a_form_that_answers_differently_is_an_error(exported, phantoms, monkeypatch):
+    folder, network, _ = exported
+    wrong = {"torch_export": Form("model.pt2", lambda *_: None, lambda _: lambda grids: network(grids) + 0.1)}
     monkeypatch.setattr("scripts.delivery.export.FORMS", wrong)
-    with pytest.raises(UserError, match="logits differ from the network's by 0"):
-        export(
-            folder / "model.pt",
-            folder,
-            [CONFIGS / "inference.yaml", folder / "recipe_small.yaml"],
-            forms=wrong,
-        )
+    configs = [CONFIGS / "inference.yaml", folder / "recipe_small.yaml"]
+    scans = sorted((phantoms / "images").iterdir())[:1]
+    with pytest.raises(UserError, match=r"model\.pt2: logits differ from the network's by 0\.1, over"):
+        export(folder / "model.pt", folder, configs, scans, wrong)
 
 
 def test_a_scan_that_is_refused_is_named(exported, tmp_path):

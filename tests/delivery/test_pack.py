@@ -7,7 +7,7 @@ import monai.bundle
 import pytest
 import torch
 import yaml
-from monai.bundle import load_bundle_config
+from monai.bundle import ConfigParser, load_bundle_config
 
 from scripts.delivery.pack import NAME, main, pack
 from scripts.errors import UserError
@@ -76,6 +76,13 @@ def test_load_bundle_config_reads_folder_and_zip_alike(release):
     assert folder.get() == archive.get()
     assert folder["_meta_::network_data_format::inputs::image::spatial_shape"] == list(SHAPE)
     assert folder["spatial_shape"] == list(SHAPE)
+
+
+@pytest.mark.parametrize("name", ["train", "inference"])
+def test_a_release_s_config_is_enough_alone_for_clients_that_read_no_metadata(release, name):
+    parser = ConfigParser(json.loads((release / NAME / "configs" / f"{name}.json").read_text()))
+    assert parser.get_parsed_content("num_classes") == 3
+    assert parser["_meta_::network_data_format::inputs::image::spatial_shape"] == list(SHAPE)
 
 
 def test_weights_that_do_not_fit_are_not_packed(tmp_path, capsys):

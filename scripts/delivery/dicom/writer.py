@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from ignite.engine import Events
 from monai.engines import Workflow
+from torch.nn.functional import one_hot
 
 from scripts.errors import UserError
 from scripts.explanation import HeatMapMethod
+from scripts.lobes import labels_on_scan, unpack_lobes
 from scripts.networks import weights_hash
 from scripts.scans import Declaration, file_stem
 
@@ -19,8 +22,8 @@ from .parametric_map import heat_parametric_map
 from .producer import Producer
 from .report import classification_report
 from .secondary_capture import heat_captures
-from .segmentation import lobe_segmentation
-from .source import read_source
+from .segmentation import LOBES, lobe_segmentation
+from .source import SourceSeries, read_source
 
 __all__ = ["DicomWriter"]
 
@@ -29,8 +32,9 @@ class DicomWriter:
     """Write each answered DICOM series' results into its own study, as DICOM objects.
 
     Attach it after the handlers that write heat maps and predictions: from them an item has ``answer`` (its
-    row), ``heat_map`` (a path in the folder) and ``explained`` (its class); where it also has ``lobes`` (the
-    path of a label map on the scan's voxels), these become a segmentation.
+    row), ``heat_map`` (a path in the folder) and ``explained`` (its class). Lobes become a segmentation:
+    those of ``lobes``, the path of a label map on the scan's voxels, else those that the lobe network found
+    when it made the box.
 
     Writes ``dicom/NNNN_NAME/report.dcm``, ``heat_map.dcm``, ``heat_overlay_N.dcm`` and ``lobes.dcm``. A scan
     that is no DICOM series, or one that no object can refer to, keeps its answer, and one line says why it
@@ -110,6 +114,18 @@ class DicomWriter:
                 )
                 captures = heat_captures(source, heat, explained, self.producer, self.window)
                 objects |= {f"heat_overlay_{number}": one for number, one in enumerate(captures, 1)}
-        if item.get("lobes"):
-            objects["lobes"] = lobe_segmentation(source, source.load(item["lobes"]), Producer(self.version))
+        lobes = _lobes_on(source, item)
+        if lobes is not None:
+            objects["lobes"] = lobe_segmentation(source, lobes, Producer(self.version))
         return objects
+
+
+def _lobes_on(source: SourceSeries, item: Mapping[str, Any]) -> np.ndarray | None:
+    """Return the item's mask; without one the lobe network's labels, whose voxels are larger."""
+    if item.get("lobes"):
+        return source.load(item["lobes"])
+    if not item["image"].meta["lobes"]:
+        return None
+    found = unpack_lobes(item["image"].meta["lobes"])
+    classes = one_hot(torch.from_numpy(found.labels.astype(np.int64)), len(LOBES) + 1).movedim(-1, 0)
+    return labels_on_scan(classes, found.affine, source.affine, source.shape)
