@@ -79,7 +79,10 @@ def test_json_has_the_same_rows_with_version_hash_and_settings(tmp_path):
     rows = write(tmp_path, [GOOD, REFUSED], [SURE, SURE])
     content = json.loads((tmp_path / "predictions.json").read_text())
     assert [{key: str(value) for key, value in row.items()} for row in content["predictions"]] == rows
-    assert content["version"] == "0.1.0" and content["settings"] == {"spatial_shape": [4, 5, 6]}
+    assert content["version"] == "0.1.0" and content["settings"] == {
+        "spatial_shape": [4, 5, 6],
+        "intensity": {"HU": 1},
+    }
     assert content["checkpoint_sha256"] == hashlib.sha256(b"weights").hexdigest()
     assert "research use only" in content["intended_use"]
 

@@ -12,7 +12,7 @@ from scripts.scans import Lungs, Scan, resample, scan_files
 __all__ = ["missing_names", "out_of_order", "repeated_slices", "upside_down"]
 
 PLANE = (24, 20)  # cells along R, A: enough to tell slices apart, too few for noise
-NEARER = 1.2  # two neighbours that are this much nearer to slices elsewhere than to each other mark a seam
+NEARER = 1.45  # two neighbours that are this much nearer to slices elsewhere than to each other mark a seam
 TISSUE = -200.0  # HU
 THIRD, FIFTH = (0.1, 0.4), (0.0, 0.2)  # of the lungs' height: where widths and tissue are compared
 REVERSED = 1.1  # above over below: 0.6 to 0.8 in chests the right way up, the inverse in others

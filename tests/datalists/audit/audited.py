@@ -40,11 +40,11 @@ def phantom_items(folder):
     )
 
 
-def write_datalist(folder, training, name="planted"):
+def write_datalist(folder, training, name="planted", **lists):
     """Write a datalist of absolute paths; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = Path(folder, "datalist.json")
-    path.write_text(json.dumps({"name": name, "training": training}))
+    path.write_text(json.dumps({"name": name, "training": training, **lists}))
     return path
 
 

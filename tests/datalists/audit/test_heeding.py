@@ -61,10 +61,11 @@ def test_an_audit_of_the_datalist_before_it_changed_is_not_believed(training, tm
 
 def test_patients_on_both_sides_stop_a_run_without_any_audit(training, tmp_path):
     training[1]["patient"] = "p0"
-    datalist = write_datalist(tmp_path, training)
+    selecting = [{"image": f"v{k}.nii.gz", "label": k, "patient": f"v{k}"} for k in range(3)]
+    datalist = write_datalist(tmp_path, training, validation=selecting)
     with pytest.raises(UserError, match="--audit_override patient_overlap"):
         fold_items(datalist, 0)
-    with pytest.raises(UserError, match=r"patient_overlap: 1 of 5 patients.*label_conflict: 1"):
+    with pytest.raises(UserError, match=r"patient_overlap: 1 of 8 patients.*label_conflict: 1"):
         heed_audit(datalist, [])
     verdict = heed_audit(datalist, ["patient_overlap", "label_conflict"])
     assert verdict["overridden"] == ["patient_overlap", "label_conflict"]
