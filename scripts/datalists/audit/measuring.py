@@ -80,16 +80,17 @@ def measure_scan(item: Mapping[str, Any]) -> Measurement:
         flags = (*lungs.flags, *(("upside_down",) if upside_down(lungs) else ()))
     except RefusedScan as refusal:
         refused = (refusal.code, refusal.reason)
-    finite = refused[:1] != ("non_finite",)
+    if refused[:1] == ("non_finite",):
+        return Measurement(known.header, refused, content=content_hash(scan), slices=known.slices)
+    masked = is_masked_body(scan)
+    seams = 0 if masked else out_of_order(scan)  # lungs alone begin and end abruptly
     return Measurement(
         header=known.header,
         refusal=refused,
         flags=flags,
         content=content_hash(scan),
-        signature=signature(scan) if finite else None,
-        slices={**known.slices, "repeated": repeated_slices(scan), "out_of_order": out_of_order(scan)}
-        if finite
-        else known.slices,
-        masked_body=is_masked_body(scan) if finite else None,
-        background=background_features(scan) if finite else {},
+        signature=signature(scan),
+        slices={**known.slices, "repeated": repeated_slices(scan), "out_of_order": seams},
+        masked_body=masked,
+        background=background_features(scan),
     )

@@ -56,8 +56,7 @@ def out_of_order(scan: Scan) -> int:
     index = np.arange(count)
     far[np.abs(index[:, None] - index) <= 1] = np.inf
     elsewhere = np.maximum(far[:-1].min(1), far[1:].min(1))
-    blank = np.ptp(planes, axis=1) < 1  # where a mask ends, the stack does not
-    return int(((step > NEARER * elsewhere) & ~blank[:-1] & ~blank[1:]).sum())
+    return int((step > NEARER * elsewhere).sum())
 
 
 def upside_down(lungs: Lungs) -> bool:
