@@ -1,7 +1,6 @@
 """The overlays for several processes, run by two that gloo joins: what they write is what one writes."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,18 +92,18 @@ def test_validation_metrics_are_those_of_one_process_to_the_last_bit(trained, da
 
 
 def test_evaluation_by_two_processes_writes_the_bytes_of_one(trained, data, tmp_path):
-    for name in ("weights_one", "weights_two"):  # each gains a calibration.json of its own
-        (tmp_path / name).mkdir()
-        shutil.copy(trained[0] / "model.pt", tmp_path / name)
+    common = {"ckpt_path": trained[0] / "model.pt", **data}
+    calibration = trained[0] / "calibration.json"
     configs = ("evaluation", "train", "evaluate")
-    run(*configs, output_dir=tmp_path / "one", ckpt_path=tmp_path / "weights_one" / "model.pt", **data)
-    both = {"output_dir": tmp_path / "two", "ckpt_path": tmp_path / "weights_two" / "model.pt", **data}
+    run(*configs, output_dir=tmp_path / "one", **common)
+    fitted = calibration.read_bytes()
+    calibration.unlink()  # so that the two fit it too
+    both = {"output_dir": tmp_path / "two", **common}
     assert in_processes(lambda: run(*configs, "multi_gpu_evaluate", **both)) == [0, 0]
+    assert calibration.read_bytes() == fitted
     assert files(tmp_path / "one") == files(tmp_path / "two")
     for name in ("predictions.csv", "predictions.json", "metrics.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
-    fitted = [(tmp_path / f"weights_{name}" / "calibration.json").read_bytes() for name in ("one", "two")]
-    assert fitted[0] == fitted[1]
 
 
 @pytest.mark.slow
