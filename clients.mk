@@ -25,7 +25,7 @@ client-export: .venv-export/ready $(CLIENT_RUN)/model.pt  ## export, and compare
 client-processes: $(CLIENT_RUN)/model.pt  ## evaluate by two processes
 	.venv/bin/python -m torch.distributed.run --standalone --nproc_per_node 2 -m monai.bundle run evaluation --config_file \
 		"['configs/train.yaml','configs/recipe_demo.yaml','configs/evaluate.yaml','configs/multi_gpu_evaluate.yaml']" \
-		--dataset_dir $(CLIENT_RUN)/phantoms --output_dir $(CLIENT_RUN) --val_batch_size 1 2> /dev/null
+		--dataset_dir $(CLIENT_RUN)/phantoms --output_dir $(CLIENT_RUN) --val_batch_size 1 --report False 2> /dev/null
 
 client-federated: .venv-federated/ready  ## two sites in NVFlare's simulator
 	rm -rf results/clients/federated

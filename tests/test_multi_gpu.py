@@ -93,10 +93,14 @@ def test_validation_metrics_are_those_of_one_process_to_the_last_bit(trained, da
 
 def test_evaluation_by_two_processes_writes_the_bytes_of_one(trained, data, tmp_path):
     common = {"ckpt_path": trained[0] / "model.pt", **data}
+    calibration = trained[0] / "calibration.json"
     configs = ("evaluation", "train", "evaluate")
     run(*configs, output_dir=tmp_path / "one", **common)
+    fitted = calibration.read_bytes()
+    calibration.unlink()  # so that the two fit it too
     both = {"output_dir": tmp_path / "two", **common}
     assert in_processes(lambda: run(*configs, "multi_gpu_evaluate", **both)) == [0, 0]
+    assert calibration.read_bytes() == fitted
     assert files(tmp_path / "one") == files(tmp_path / "two")
     for name in ("predictions.csv", "predictions.json", "metrics.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name

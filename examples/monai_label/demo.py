@@ -154,7 +154,6 @@ def main() -> None:
         if "lobe_segmentation" in models:
             segment(address, "lobe_segmentation", "scan", work / "lobes.nii.gz")
             print_lobes(work / "lobes.nii.gz", options.scan)
-    print(f"answered over REST: {CLASSIFIER} (stock app), {', '.join(models)} (own app); both stopped")
 
 
 def print_classes(who: str, classes: list[dict[str, Any]]) -> None:

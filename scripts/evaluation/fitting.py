@@ -10,6 +10,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from scripts.networks import weights_hash
+from scripts.processes import gather, rank
 
 from .stored_calibration import SENSITIVITY, Calibration, calibration_file, fit_calibration
 from .table import PredictionTable
@@ -75,7 +76,8 @@ def calibrate_once(
 ) -> None:
     """Run the evaluator that fits, unless these weights have their calibration already.
 
-    So a checkpoint that is evaluated on another data set keeps the calibration it came with.
+    So a checkpoint that is evaluated on another data set keeps the calibration it came with. Of several
+    processes the first fits, and the others wait for its file.
 
     Args:
         evaluator: has a :class:`CalibrationFitter`.
@@ -84,6 +86,12 @@ def calibrate_once(
     """
     if not isinstance(ckpt_path, (str, Path)):
         return
+    if rank() == 0:
+        _calibrate(evaluator, items, ckpt_path)
+    gather(None)
+
+
+def _calibrate(evaluator: Any, items: Sequence[Mapping[str, Any]], ckpt_path: str | Path) -> None:
     path = calibration_file(ckpt_path)
     both = path.is_file() and Path(ckpt_path).is_file()
     if both and Calibration.read(path).checkpoint_sha256 == weights_hash(ckpt_path):
