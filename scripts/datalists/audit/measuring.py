@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.scans import RefusedScan, Scan, ScanReader, check_hounsfield, find_lungs
+from scripts.scans import Declaration, RefusedScan, Scan, check_hounsfield, find_lungs, read_scan
 
 from .background import background_features, is_masked_body
 from .header import read_header
@@ -66,10 +66,9 @@ def measure_scan(item: Mapping[str, Any]) -> Measurement:
     """
     name = str(item["name"])
     known = measure_header(item)
-    reader = ScanReader()
     try:
-        image, meta = reader.get_data(reader.read(item["image"]))
-        scan = Scan.from_array(np.asarray(image), np.asarray(meta["affine"]), name)
+        volume = read_scan(item["image"], Declaration.of(item, name), name)
+        scan = Scan.from_array(volume.voxels, volume.affine, name)
     except RefusedScan as refusal:
         return Measurement(known.header, (refusal.code, refusal.reason), slices=known.slices)
     refused: tuple[str, str] | tuple[()] = ()
