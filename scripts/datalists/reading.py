@@ -95,7 +95,7 @@ def fold_items(
         report = [item for item in train if item.get("fold") == fold]
         train = [item for item in train if item.get("fold") != fold]
     select = lists["validation"]
-    if not select:
+    if not select and train:
         train, select = part_by_patient(train, SELECTION_SHARE, seed=0)
     return {"train": train, "select": select, "report": report, "test": lists["test"]}
 

@@ -48,6 +48,16 @@ def test_without_a_fold_the_test_list_is_reported(datalist):
     assert names == {"train": ["a", "b"], "select": ["v"], "report": ["x"], "test": ["x"]}
 
 
+def test_a_datalist_of_test_scans_alone_is_reported(datalist):
+    parts = fold_items(datalist(test=[item("x")]))
+    assert {part: len(items) for part, items in parts.items()} == {
+        "train": 0,
+        "select": 0,
+        "report": 1,
+        "test": 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("lists", "message"),
     [
