@@ -11,7 +11,15 @@ THREE_CLASS = {
     "macro_f1": "macro F1",
 }
 JOIN = "\N{NO-BREAK SPACE}"
-ONE_VS_REST = ("accuracy", "recall", "specificity", "precision", "f1", "auc", "average_precision")
+ONE_VS_REST = {
+    "accuracy": "accuracy",
+    "recall": "recall",
+    "specificity": "specificity",
+    "precision": "precision",
+    "f1": "F1",
+    "auc": "AUC",
+    "average_precision": "average precision",
+}
 
 
 def with_interval(found: Mapping[str, Any] | None) -> str | None:

@@ -39,8 +39,7 @@ def _metrics_tables(page: Page, metrics: Mapping[str, Any], names: Sequence[str]
     size = f"{metrics['scans']} rows of {metrics['patients']} patients"
     page.table(["figure", "value (95 % interval)"], rows, f"Three classes, {level}: {size}")
     rows = [
-        [figure.replace("_", " "), *(metric(metrics, figure, name) for name in names)]
-        for figure in ONE_VS_REST
+        [title, *(metric(metrics, figure, name) for name in names)] for figure, title in ONE_VS_REST.items()
     ]
     page.table(["figure", *names], rows, f"Each class against the rest, {level}")
 
@@ -80,7 +79,6 @@ def _spread_tables(page: Page, folds: Mapping[str, Any], title: str) -> None:
     )
     classes = folds["one_vs_rest"]
     rows = [
-        [figure.replace("_", " "), *(spread(each[figure]) for each in classes.values())]
-        for figure in ONE_VS_REST
+        [name, *(spread(each[figure]) for each in classes.values())] for figure, name in ONE_VS_REST.items()
     ]
     page.table(["figure", *classes], rows, f"Each class against the rest: {title}")
