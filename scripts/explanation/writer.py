@@ -113,12 +113,12 @@ class HeatMapWriter:
             classes = torch.full_like(classes, self.target)
         heat_maps = explain(self.method, x, classes)
         curves = slice_curve(self.network, x) if self.overlays else None
-        for index, ((number, item, answer), heat_map) in enumerate(zip(items, heat_maps, strict=True)):
+        for index, ((number, item, _), heat_map) in enumerate(zip(items, heat_maps, strict=True)):
             stem = f"heat_maps/{number:04d}_{file_stem(item['name'])}"
             self._save_heat_map(item, heat_map, stem)
             if self.overlays:
                 curve = None if curves is None else curves[index].cpu()
-                self._save_overlay(item, heat_map, stem, float(answer[heat_map.target]), curve)
+                self._save_overlay(item, heat_map, stem, curve)
             row = self._row(item, heat_map, stem) | self._summarise_lobes(number, item, heat_map)
             self.table.add([(number, row)])
             item["heat_map"] = f"{stem}.nii.gz"
@@ -132,15 +132,10 @@ class HeatMapWriter:
         save_heat_map(steps, affine, self.folder / f"{stem}.nii.gz", description)
 
     def _save_overlay(
-        self,
-        item: dict[str, Any],
-        heat_map: HeatMap,
-        stem: str,
-        probability: float,
-        curve: torch.Tensor | None,
+        self, item: dict[str, Any], heat_map: HeatMap, stem: str, curve: torch.Tensor | None
     ) -> None:
         image, target = item["image"], self.class_names[heat_map.target]
-        title = f"{item['name'][-90:]}\n{self.method.name}, {target} ({probability:.3f}); research use only"
+        title = f"{item['name'][-90:]}\n{self.method.name}, {target}; research use only"
         figure = draw_overlay(image.as_tensor()[0].cpu(), image.affine.numpy(), heat_map, title, curve)
         save_overlay(figure, self.folder / f"{stem}.png")
 
