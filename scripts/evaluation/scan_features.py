@@ -12,14 +12,13 @@ from monai.transforms import Compose
 from scipy import ndimage
 from tqdm import tqdm
 
+from scripts.scans import enclosed_air
 from scripts.transforms import ScanDataset, ToGridd
 
 __all__ = ["ScanFeatures", "measure_scans"]
 
 AIR = -320.0  # HU: below is air, halfway between aerated lung and soft tissue
 OPACITY = (-700.0, -100.0)  # HU: denser than aerated lung, lighter than soft tissue
-IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
-IN_PLANE[:, 1, 1] = IN_PLANE[1, :, 1] = True
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,7 @@ def _lungs(hounsfield: np.ndarray, voxel: float) -> tuple[float, float]:
         hounsfield: shape ``(R, A, S)``.
         voxel: litres of one.
     """
-    labels, count = ndimage.label(hounsfield < AIR, structure=IN_PLANE)
-    sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
-    enclosed = np.ones(count + 1, dtype=bool)
-    enclosed[np.unique(np.concatenate([side.ravel() for side in sides]))] = False
-    enclosed[0] = False
-    air = enclosed[labels]
+    air = enclosed_air(hounsfield < AIR)
     if not air.any():
         return 0.0, 0.0
     box = hounsfield[ndimage.find_objects(air.astype(int))[0]]

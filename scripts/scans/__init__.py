@@ -8,7 +8,7 @@ from .flags import FLAGS, geometry_flags
 from .grey import check_window
 from .items import scan_items
 from .kinds import PICTURE_ENDINGS, is_picture, natural_order
-from .lungs import Lungs, find_lungs
+from .lungs import Lungs, enclosed_air, find_lungs
 from .names import file_stem
 from .reading import ScanReader, read_scan
 from .refusal import CODES, RefusedScan
@@ -36,6 +36,7 @@ __all__ = [
     "check_hounsfield",
     "check_shape",
     "check_window",
+    "enclosed_air",
     "file_stem",
     "find_lungs",
     "find_scans",

@@ -9,7 +9,7 @@ from .hull import Hull
 from .refusal import RefusedScan
 from .scan import Scan
 
-__all__ = ["Lungs", "find_lungs"]
+__all__ = ["Lungs", "enclosed_air", "find_lungs"]
 
 TISSUE = -320.0  # HU: halfway between aerated lung and soft tissue
 ROOM_AIR = -950.0  # HU: below lies the room's air; lung lies above, but for emphysema
@@ -59,7 +59,7 @@ def find_lungs(scan: Scan) -> Lungs:
     """
     coarse = scan.coarse
     air = coarse.voxels < TISSUE
-    enclosed = _enclosed(air)
+    enclosed = enclosed_air(air)
     mask = _lung_pieces(_without_airways(enclosed, coarse.spacing), coarse)
     body = _body(coarse.voxels)
     if not mask.any():
@@ -123,7 +123,7 @@ def _check_sides(mask: np.ndarray, open_air: np.ndarray, coarse: Scan) -> None:
         )
 
 
-def _enclosed(air: np.ndarray) -> np.ndarray:
+def enclosed_air(air: np.ndarray) -> np.ndarray:
     """Return the air that tissue encloses in its own axial slice.
 
     The trachea and the mouth join the lungs to the room in three dimensions; within a slice nothing does.
