@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from scripts.errors import UserError
 from scripts.networks import load_weights, weights_hash
-from scripts.scans import ScanReader
+from scripts.scans import read_scan
 from scripts.transforms import ScanDataset
 
 from .explaining import HeatMap, explain
@@ -128,15 +128,15 @@ def _voxel(heat_map: HeatMap, item: dict[str, Any]) -> list[int]:
 
 def _mask(item: dict[str, Any], key: str) -> np.ndarray:
     """Read a mask that must lie on the scan's own voxels."""
-    voxels, meta = ScanReader().get_data(Path(item[key]))
+    mask = read_scan(item[key])
     scan = item["image"].meta
     shape, affine = tuple(scan["original_shape"].tolist()), scan["original_affine"].numpy()
-    if tuple(voxels.shape) != shape or not np.allclose(meta["affine"], affine, atol=1e-2):
+    if mask.voxels.shape != shape or not np.allclose(mask.affine, affine, atol=1e-2):
         raise UserError(
-            f"{item[key]}: shape {tuple(voxels.shape)} and its affine are not those of its scan {shape}; "
+            f"{item[key]}: shape {mask.voxels.shape} and its affine are not those of its scan {shape}; "
             f"expected a mask on the scan's own voxels"
         )
-    return voxels.numpy() > 0
+    return mask.voxels > 0
 
 
 def _write(content: dict[str, Any], folder: Path) -> None:

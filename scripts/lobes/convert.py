@@ -11,7 +11,7 @@ from pathlib import Path
 import nibabel
 
 from scripts.errors import show_user_errors_in_one_line
-from scripts.scans import Scan, ScanReader
+from scripts.scans import Scan, read_scan
 
 from .labels import LABEL_TABLES, convert_labels
 from .lobe_map import LobeMap
@@ -27,10 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", required=True, type=Path, help="a .nii.gz")
     options = parser.parse_args(arguments)
     show_user_errors_in_one_line()
-    voxels, meta = ScanReader().get_data(Path(options.mask))
-    labels = convert_labels(voxels.numpy(), options.labels, options.mask)
-    nibabel.save(nibabel.Nifti1Image(labels, meta["affine"]), options.output)
-    canonical = Scan.from_array(labels, meta["affine"])
+    mask = read_scan(options.mask)
+    labels = convert_labels(mask.voxels, options.labels, options.mask)
+    nibabel.save(nibabel.Nifti1Image(labels, mask.affine), options.output)
+    canonical = Scan.from_array(labels, mask.affine)
     lobes = LobeMap(canonical.voxels, canonical.affine)
     for lobe, volume in lobes.volumes().items():
         print(f"{lobe}: {volume:.0f} mL")

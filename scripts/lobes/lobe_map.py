@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.errors import UserError
-from scripts.scans import Scan, ScanReader
+from scripts.scans import Scan, read_scan
 
 from .labels import LEFT, LOBES, convert_labels
 
@@ -93,8 +93,8 @@ def read_lobes(path: str | Path, scan: Scan, table: str = "bundle") -> LobeMap:
     Raises:
         UserError: it cannot be read, is not the scan's, or its labels are not of that table.
     """
-    voxels, meta = ScanReader().get_data(Path(path))
-    mask = Scan.from_array(voxels.numpy(), meta["affine"], str(path))
+    volume = read_scan(path)
+    mask = Scan.from_array(volume.voxels, volume.affine, str(path))
     corners = np.array([[0, 0, 0, 1], [*scan.voxels.shape, 1]], dtype=float).T
     apart = np.abs(mask.affine @ corners - scan.affine @ corners).max()
     if mask.voxels.shape != scan.voxels.shape or apart > scan.spacing.min() / 2:

@@ -14,7 +14,7 @@ import torch
 
 from scripts.datalists import read_datalist
 from scripts.phantoms import POPULATIONS, draw_phantom
-from scripts.scans import RefusedScan, Scan, ScanReader, read_checked_scan
+from scripts.scans import RefusedScan, Scan, read_checked_scan, read_scan
 
 from .labels import LEFT, LOBES
 from .lobe_map import LobeMap, read_lobes
@@ -94,8 +94,8 @@ def _one_hot(labels: np.ndarray) -> torch.Tensor:
 
 def _print_sides(segmenter: LobeSegmenter, scan_path: str, mask_path: str) -> None:
     scan, _ = read_checked_scan(scan_path)
-    voxels, meta = ScanReader().get_data(Path(mask_path))
-    truth = Scan.from_array(voxels.numpy(), meta["affine"]).voxels & 0xFF
+    mask = read_scan(mask_path)
+    truth = Scan.from_array(mask.voxels, mask.affine).voxels & 0xFF
     answer = segmenter.on_scan(scan)
     right = tuple(label for label in range(1, len(LOBES) + 1) if label not in LEFT)
     print(f"{Path(scan_path).name}: {' '.join(answer.flags()) or 'no flags'}\n| part | Dice |\n|---|---|")

@@ -127,6 +127,9 @@ def enclosed_air(air: np.ndarray) -> np.ndarray:
     """Return the air that tissue encloses in its own axial slice.
 
     The trachea and the mouth join the lungs to the room in three dimensions; within a slice nothing does.
+
+    Args:
+        air: boolean, shape ``(R, A, S)``.
     """
     labels, count = ndimage.label(air, structure=IN_PLANE)
     sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
