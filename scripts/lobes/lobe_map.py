@@ -80,21 +80,16 @@ class LobeMap:
         """
         left_upper, left_lower, right_upper, right_middle, right_lower = ((k,) for k in range(1, 6))
         right = (*right_upper, *right_middle, *right_lower)
-        pairs = {
-            "left_right_swapped": (0, [(LEFT, right)]),
-            "upside_down": (
-                2,
-                [(left_lower, left_upper), (right_lower, right_upper), (right_middle, right_upper)],
-            ),
-            "back_to_front": (
-                1,
-                [(left_lower, left_upper), (right_lower, right_upper), (right_lower, right_middle)],
-            ),
-        }  # the first of each pair lies before the second along the axis
+        lower_and_upper = [(left_lower, left_upper), (right_lower, right_upper)]
+        rules = (  # the first of each pair lies before the second along the axis
+            ("left_right_swapped", 0, [(LEFT, right)]),
+            ("upside_down", 2, [*lower_and_upper, (right_middle, right_upper)]),
+            ("back_to_front", 1, [*lower_and_upper, (right_lower, right_middle)]),
+        )
         return [
             flag
-            for flag, (axis, ordered) in pairs.items()
-            if any(self._centre(axis, low) > self._centre(axis, high) for low, high in ordered)
+            for flag, axis, pairs in rules
+            if any(self._centre(axis, low) > self._centre(axis, high) for low, high in pairs)
         ]
 
     def faces(self) -> tuple[np.ndarray, np.ndarray]:
