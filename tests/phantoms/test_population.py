@@ -106,3 +106,13 @@ def test_the_shifted_population_lies_outside_the_ranges_of_adults_or_reaches_bey
         if name != "severities":
             (low, high), (least, most) = getattr(shifted, name), getattr(adults, name)
             assert low < least or high > most, name
+
+
+def test_the_fissures_population_holds_the_fissures_and_chests_of_the_other_two():
+    fissures = asdict(POPULATIONS["fissures"])
+    widened = [name for name, value in fissures.items() if value != getattr(Population(), name)]
+    assert {"width", "dome_height", "oblique_height", "oblique_slope", "horizontal_height"} <= set(widened)
+    for name in set(widened) - {"severities"}:
+        for other in ("adults", "shifted"):
+            least, most = getattr(POPULATIONS[other], name)
+            assert fissures[name][0] <= least and most <= fissures[name][1], (other, name)
