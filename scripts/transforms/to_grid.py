@@ -11,6 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends
 
+from scripts.errors import UserError
 from scripts.scans import Scan, check_hounsfield, check_shape, check_window, geometry_flags
 
 from .grid import scan_to_grid, to_window
@@ -38,6 +39,7 @@ class ToGrid(Transform):
           lists of different lengths do not collate).
 
     Raises:
+        UserError: the shape or the window is none.
         RefusedScan: the scan is no chest CT in HU.
     """
 
@@ -47,9 +49,9 @@ class ToGrid(Transform):
         self, region: Region, spatial_shape: Sequence[int], window: tuple[float, float] = (-500.0, 1500.0)
     ) -> None:
         if len(spatial_shape) != 3 or min(spatial_shape) < 1:
-            raise ValueError(f"spatial_shape={spatial_shape} is not three positive sizes (R, A, S)")
-        if window[1] <= 0:
-            raise ValueError(f"window={window}: its width is not positive")
+            raise UserError(f"spatial_shape={spatial_shape} is not three positive sizes (R, A, S)")
+        if len(window) != 2 or window[1] <= 0:
+            raise UserError(f"window={window} is not a level and a positive width in HU")
         self.region = region
         self.spatial_shape = tuple(int(size) for size in spatial_shape)
         self.window = (float(window[0]), float(window[1]))
