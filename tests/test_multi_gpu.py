@@ -11,6 +11,7 @@ from monai.bundle import ConfigWorkflow
 from several_processes import in_processes
 
 from scripts.evaluation import read_predictions
+from scripts.lobes import LobeUNet
 
 ROOT = Path(__file__).parents[1]
 SMALL = {"spatial_shape": [24, 24, 16], "max_epochs": 1, "batches_per_epoch": 2, "num_workers": 0}
@@ -130,6 +131,25 @@ def test_inference_by_two_processes_keeps_the_order_and_the_exit_status(trained,
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
     names = [Path(scan).name for scan in scans]
     assert [row["image"] for row in read_predictions(tmp_path / "two" / "predictions.csv")] == names
+
+
+@pytest.mark.slow
+def test_lobes_found_by_two_processes_are_those_of_one(phantoms, tmp_path):
+    shape = {"spatial_shape": [32, 24, 32]}
+    torch.save(
+        LobeUNet((16, 32, 64, 128), 0, shape["spatial_shape"]).state_dict(), tmp_path / "lobe_model.pt"
+    )
+    scans = [str(path) for path in sorted((phantoms / "images").iterdir())[:3]]
+    scans.insert(1, str(tmp_path / "missing.nii.gz"))
+    common = {"ckpt_path": tmp_path / "lobe_model.pt", "scans": scans, "batch_size": 1, **shape}
+    configs = ("inference", "inference_lobes", "recipe_lobes_demo")
+    assert run(*configs, output_dir=tmp_path / "one", **common) == 1
+    both = {"output_dir": tmp_path / "two", **common}
+    assert in_processes(lambda: run(*configs, "multi_gpu_inference", **both)) == [1, 0]
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert len(files(tmp_path / "two")) == 4  # three label maps and their table
+    for name in files(tmp_path / "one"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ ENDS = [  # chains that a recipe may join, behind the first
     ("inference", "ensemble"),
     ("inference", "dicom"),
 ]
-LOBE_ENDS = [("train_lobes",), ("inference_lobes",)]
+LOBE_ENDS = [("train_lobes",), ("inference_lobes",), ("inference_lobes", "multi_gpu_inference")]
 CHAINS = [
     (chain[0], *([recipe] if recipe else []), *chain[1:])
     for chains, recipes in ((ENDS, RECIPES), (LOBE_ENDS, LOBE_RECIPES))

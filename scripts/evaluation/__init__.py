@@ -4,7 +4,6 @@ from .calibration import calibration_error, fit_temperature, reliability, with_p
 from .fitting import CalibrationFitter, calibrate_once
 from .flips import FlipInferer
 from .folds import over_folds
-from .growing_table import GrowingTable
 from .intervals import estimate, patient_bootstrap, patient_weights, percentile_interval
 from .metrics import classification_metrics, weighted_figures
 from .predictions import PredictionWriter, fail_if_refused
@@ -21,7 +20,6 @@ __all__ = [
     "CalibrationFitter",
     "FlipInferer",
     "GatheredEpochMetric",
-    "GrowingTable",
     "PredictionTable",
     "PredictionWriter",
     "StoredCalibration",

@@ -11,10 +11,10 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
+from scripts.growing_table import GrowingTable
 from scripts.networks import weights_hash
 from scripts.processes import gather, rank
 
-from .growing_table import GrowingTable
 from .stored_calibration import StoredCalibration
 from .table_file import class_columns, read_predictions
 

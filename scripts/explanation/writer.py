@@ -10,7 +10,7 @@ from monai.engines import Workflow
 from torch import nn
 
 from scripts.errors import UserError
-from scripts.evaluation import GrowingTable
+from scripts.growing_table import GrowingTable
 from scripts.scans import file_stem
 
 from .attention import slice_curve

@@ -13,8 +13,16 @@ from .labels import LEFT, LOBES, convert_labels
 
 __all__ = ["LobeMap", "read_lobes"]
 
-SMALLEST_SHARE = 0.01  # of the lungs: a lobe with less is missing; a right middle lobe has about 0.08
+SMALLEST_SHARE = 0.01  # of the lungs: a lobe with less is missing
 TOTAL = (800.0, 10000.0)  # mL of both lungs of an adult, at any breath
+SHARES = {  # of the lungs, mean and standard deviation in 32 supine volunteers (Yamada et al.)
+    "left upper": (0.231, 0.021),
+    "left lower": (0.232, 0.024),
+    "right upper": (0.179, 0.024),
+    "right middle": (0.093, 0.016),
+    "right lower": (0.265, 0.026),
+}
+WIDEST = 4.0  # standard deviations: room for patients, who are no volunteers
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +49,10 @@ class LobeMap:
     def flags(self) -> tuple[str, ...]:
         """Return why these cannot be a patient's lobes, in words for programs; nothing where they can.
 
-        ``missing_lobe_right_middle`` and its like: under 1 % of the lungs. ``lung_volume_out_of_range``: not
-        within 0.8 to 10 L. ``left_right_swapped``: the left lobes lie to the right of the right ones.
-        ``upside_down``: a lower lobe lies above the upper lobe of its side.
+        ``missing_lobe_right_middle`` and its like: under 1 % of the lungs. Where none is missing,
+        ``share_out_of_range_right_middle`` and its like: the lobe's share of the lungs is more than four
+        standard deviations from the mean of Yamada et al. (Respiration 99(7), 2020, Table 3).
+        ``lung_volume_out_of_range``: not within 0.8 to 10 L. The rest is said by :meth:`_misplaced`.
         """
         volumes = self.volumes()
         total = sum(volumes.values())
@@ -52,14 +61,36 @@ class LobeMap:
             for lobe, volume in volumes.items()
             if volume <= SMALLEST_SHARE * total
         ]
+        if not flags:  # a lobe that is missing makes the others' shares larger
+            flags = [
+                f"share_out_of_range_{lobe.replace(' ', '_')}"
+                for lobe, (mean, deviation) in SHARES.items()
+                if abs(volumes[lobe] / total - mean) > WIDEST * deviation
+            ]
         if not TOTAL[0] <= total <= TOTAL[1]:
             flags.append("lung_volume_out_of_range")
-        right = tuple(set(range(1, len(LOBES) + 1)) - set(LEFT))
-        if self._centre(0, LEFT) > self._centre(0, right):
-            flags.append("left_right_swapped")
-        if self._centre(2, (2,)) > self._centre(2, (1,)) or self._centre(2, (5,)) > self._centre(2, (3,)):
-            flags.append("upside_down")
-        return tuple(flags)
+        return (*flags, *self._misplaced())
+
+    def _misplaced(self) -> list[str]:
+        """Return flags for lobes whose centres lie in another order than in any chest.
+
+        ``left_right_swapped``: the left lobes lie to the right of the right ones. ``upside_down``: a lower or
+        the middle lobe lies above the upper lobe of its side. ``back_to_front``: an upper or the middle lobe
+        lies behind the lower lobe of its side, as the oblique fissures slant the other way.
+        """
+        left_upper, left_lower, right_upper, right_middle, right_lower = ((k,) for k in range(1, 6))
+        right = (*right_upper, *right_middle, *right_lower)
+        lower_and_upper = [(left_lower, left_upper), (right_lower, right_upper)]
+        rules = (  # the first of each pair lies before the second along the axis
+            ("left_right_swapped", 0, [(LEFT, right)]),
+            ("upside_down", 2, [*lower_and_upper, (right_middle, right_upper)]),
+            ("back_to_front", 1, [*lower_and_upper, (right_lower, right_middle)]),
+        )
+        return [
+            flag
+            for flag, axis, pairs in rules
+            if any(self._centre(axis, low) > self._centre(axis, high) for low, high in pairs)
+        ]
 
     def faces(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the lower and upper faces of the box around all lobes, in voxels along R, A, S."""

@@ -10,6 +10,8 @@ from monai.transforms import KeepLargestConnectedComponent
 from scripts.scans import resample
 from scripts.transforms import faces_in_grid
 
+from .pieces import join_islands
+
 __all__ = ["labels_on_scan", "largest_pieces"]
 
 LEAST = 1e-6  # probability of background where no lobe is left
@@ -46,7 +48,8 @@ def labels_on_scan(
     """Label each voxel of the scan with the class whose interpolated probability is highest there.
 
     Probabilities are interpolated, not labels: a border between lobes runs between the grid's voxels and
-    not along their faces. All happens a slab of slices at a time, and within the grid's box only.
+    not along their faces. All happens a slab of slices at a time, and within the grid's box only. On the
+    scan's voxels too each lobe is in one piece.
 
     Args:
         probabilities: ``(6, R, A, S)``, on the grid.
@@ -83,4 +86,5 @@ def labels_on_scan(
             answer[better] = label
             np.maximum(best, share, out=best)
         canonical[tuple(slice(a, b) for a, b in zip(corner, end, strict=True))] = answer
+    join_islands(canonical)  # a bridge thinner than the scan's voxels may be missed
     return labels

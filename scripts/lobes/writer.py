@@ -1,7 +1,5 @@
 """Lobe label maps in the scans' own geometry, and their table: a handler of the evaluator."""
 
-import csv
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
+from scripts.growing_table import GrowingTable
 from scripts.scans import Scan, file_stem
 
 from .labels import LOBES
@@ -34,7 +33,8 @@ class LobeWriter:
     refused.
 
     The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``; its output has
-    ``pred``, probabilities ``(6, R, A, S)``.
+    ``pred``, probabilities ``(6, R, A, S)``. Of several processes that share the scans each writes its label
+    maps, and the first the rows of all, by the items' ``position``.
 
     Args:
         output_dir: where all goes.
@@ -42,25 +42,17 @@ class LobeWriter:
 
     def __init__(self, output_dir: str | Path) -> None:
         self.folder = Path(output_dir)
-        self.count = 0
+        self.table = GrowingTable(self.folder / "lobes.csv", COLUMNS)
 
     def attach(self, engine: Workflow) -> None:
-        engine.add_event_handler(Events.STARTED, self.start)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.add_batch)
+        engine.add_event_handler(Events.STARTED, self.table.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.add)
+        engine.add_event_handler(Events.COMPLETED, self.table.finish)
 
-    def start(self) -> None:
-        self.count = 0
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lobes.csv").open("w", newline="") as file:
-            csv.DictWriter(file, COLUMNS).writeheader()
-
-    def add_batch(self, engine: Workflow) -> None:
-        pairs = zip(engine.state.batch, engine.state.output, strict=True)
-        for number, (item, output) in zip(itertools.count(self.count), pairs):
-            row = self.row(number, item, output["pred"])
-            with (self.folder / "lobes.csv").open("a", newline="") as file:
-                csv.DictWriter(file, COLUMNS).writerow(row)
-            self.count += 1
+    def add(self, engine: Workflow) -> None:
+        for item, output in zip(engine.state.batch, engine.state.output, strict=True):
+            number = int(item["position"])
+            self.table.add([(number, self.row(number, item, output["pred"]))])
 
     def row(self, number: int, item: Mapping[str, Any], probabilities: torch.Tensor) -> dict[str, Any]:
         """Write a scan's label map and return its row."""

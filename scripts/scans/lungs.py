@@ -21,6 +21,7 @@ SCARCE_AIR = 0.05  # share of the scan: with less of the room's air, the field o
 LARGEST_CUT = 0.1  # share of the lungs that may lie open to the sides of the field of view
 LARGEST_END = 0.5  # share of the lungs' widest axial section that may lie in the first or last slice
 OPEN_END = 1000.0  # mm2 of lung in the first or last slice: worth a flag
+PARTED = 0.7  # of the largest sagittal section of either side: two lungs have less of it in their middle
 ROOM_FOR_A_LUNG = 0.6  # of the other lung's width, between that lung and the body's far side
 IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
 IN_PLANE[:, 1, 1] = IN_PLANE[1, :, 1] = True
@@ -69,16 +70,29 @@ def find_lungs(scan: Scan) -> Lungs:
     flags = _cut_ends(mask, coarse, scan.name)
     hull = Hull.of_points(Hull.surface(coarse.voxels, mask, TISSUE))
     width, depth, _ = (hull.high - hull.low) * coarse.spacing
-    if width < depth:
+    if width < depth and not _parted(mask):
         hull = _with_mirror_image(hull, body[:, :, mask.any((0, 1))], scan.name)
         flags = (*flags, "one_lung")
     return Lungs(coarse, mask, hull, flags)
 
 
+def _parted(mask: np.ndarray) -> bool:
+    """Say whether the lung has two sides and little between them, as heart and spine part two lungs.
+
+    Two lungs are wider than deep but in a barrel-shaped or narrow chest; one alone is fullest in its middle.
+    """
+    areas = np.trim_zeros(mask.sum((1, 2)))  # of the sagittal planes
+    sides = np.array_split(areas, 3)
+    if len(areas) < len(sides):
+        return False
+    right, middle, left = sides
+    return bool(middle.min() < PARTED * min(right.max(), left.max()))
+
+
 def _with_mirror_image(hull: Hull, body: np.ndarray, name: str) -> Hull:
     """Return the hull of one lung and of its mirror image, where the body has room for the other lung.
 
-    Two lungs side by side are wider than deep, one alone is deeper than wide.
+    Two lungs side by side are wider than deep, one alone is deeper than wide and not parted in its middle.
 
     Args:
         hull: deeper than wide.

@@ -49,10 +49,34 @@ def changed(change):
         (lambda x: x[::-1], "left_right_swapped"),
         (lambda x: np.array([0, 3, 5, 1, 4, 2])[x], "left_right_swapped"),
         (lambda x: x[:, :, ::-1], "upside_down"),
+        (lambda x: np.array([0, 1, 2, 4, 3, 5])[x], "upside_down"),
+        (lambda x: x[:, ::-1], "back_to_front"),
+        (lambda x: np.where(x == 3, 4, x), "missing_lobe_right_upper"),
     ],
 )
 def test_what_cannot_be_is_flagged_by_name(change, flag):
     assert flag in changed(change).flags()
+
+
+def with_middle_share(share):
+    """Lobes in the published mean proportions, but for the right middle one at the cost of the lower."""
+    shares = np.array([0.231, 0.232, 0.179, share, 0.358 - share])
+    truth = labels(affine(), SHAPE)
+    for lung in ((1, 2), (3, 4, 5)):
+        r, a, s = np.nonzero(np.isin(truth, lung))
+        order = np.argsort(-a - 2.0 * s, kind="stable")  # from upper and front to lower and back
+        parts = shares[np.array(lung) - 1]
+        cuts = np.round(len(r) * np.cumsum(parts)[:-1] / parts.sum()).astype(int)
+        for label, voxels in zip(lung, np.split(order, cuts), strict=True):
+            truth[r[voxels], a[voxels], s[voxels]] = label
+    return LobeMap(truth, affine())
+
+
+@pytest.mark.parametrize(
+    ("share", "flag"), [(0.02, True), (0.04, False), (0.093, False), (0.145, False), (0.18, True)]
+)
+def test_a_right_middle_lobe_beyond_four_deviations_of_volunteers_is_flagged(share, flag):
+    assert with_middle_share(share).flags() == ("share_out_of_range_right_middle",) * flag
 
 
 @pytest.mark.parametrize("factor", [0.4, 2.2])

@@ -33,7 +33,8 @@ def true_lobes(scan, margin=0.0):
     labels = np.zeros(x.shape, np.uint8)
     for centre, numbers in ((70, (3, 4, 5)), (-70, (1, 1, 2))):
         inside = ((x - centre) / 55) ** 2 + (y / 80) ** 2 + (z / 110) ** 2 < 1
-        labels = np.where(inside, np.select([z > 30, z > -20], numbers[:2], numbers[2]), labels)
+        height = z + 0.3 * y  # fissures slant down to the front
+        labels = np.where(inside, np.select([height > 26, height > 0], numbers[:2], numbers[2]), labels)
     return LobeMap(labels.astype(np.uint8), scan.affine)
 
 

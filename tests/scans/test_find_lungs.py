@@ -89,6 +89,16 @@ def test_touching_lungs_are_both_found():
     assert lungs.flags == ()
 
 
+def test_lungs_of_a_chest_deeper_than_wide_are_still_two():
+    array, affine = chest()
+    deeper = np.diag([1.0, 1.7, 1.0, 1.0])
+    lungs = find_lungs(Scan.from_array(array, deeper @ affine))
+    faces = world(lungs, np.stack([lungs.hull.low, lungs.hull.high]))
+    assert np.ptp(faces[:, 1]) > np.ptp(faces[:, 0])
+    assert np.abs(faces - EXTREMES * np.diag(deeper)[:3]).max() < 3
+    assert lungs.flags == ()
+
+
 def test_the_hull_bridges_consolidation_at_the_wall():
     place = (105, 0, 0)
     lungs = find(consolidated=[(place, 28)])

@@ -1,6 +1,7 @@
 from several_processes import in_processes
 
-from scripts.evaluation import GrowingTable, read_predictions
+from scripts.evaluation import read_predictions
+from scripts.growing_table import GrowingTable
 from scripts.processes import rank
 
 
