@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.scans import split_zip_path
 
-from .finding import FAILED, PASSED, WARNING, Finding
+from .finding import FAILED, PASSED, WARNING, Finding, counted
 from .placing import choice_of
 
 __all__ = ["check_identical_scans", "file_identity"]
@@ -37,7 +37,7 @@ def check_identical_scans(
     ]
     if not alike:
         return Finding("identical_scans", PASSED, f"{len(items)} scans, no two the same", numbers=numbers)
-    found = f"{len(alike)} scans are there more than once, {len(over_split)} of them over a split"
+    found = f"{counted(len(alike), 'scan')} there more than once, {len(over_split)} over a split"
     if over_split or two_patients:
         found += f", {len(two_patients)} under two patients"
     return Finding(
