@@ -35,8 +35,8 @@ class ToGrid(Transform):
         - Output: MetaTensor ``(1, R, A, S)``, float32 in 0..1, whose affine maps grid voxels to world mm.
           Its meta holds ``filename_or_obj``, ``path``, ``series``, ``original_affine``, ``original_shape``,
           ``box_low`` and ``box_high`` (faces in the scan's canonical voxels), ``region``, ``lobes`` (packed,
-          where the region made them), ``intensity`` (as it was read), and ``flags`` (words parted by spaces:
-          lists of different lengths do not collate).
+          where the region made them), ``intensity`` (as it was read), ``patient`` (a key, or ""), and
+          ``flags`` (words parted by spaces: lists of different lengths do not collate).
 
     Raises:
         UserError: the shape or the window is none.
@@ -74,6 +74,7 @@ class ToGrid(Transform):
             "original_affine": torch.from_numpy(affine.copy()),
             "original_shape": torch.tensor(image.shape[1:]),
             "intensity": str(image.meta.get("intensity", "HU")),
+            "patient": str(image.meta.get("patient", "")),
             "flags": " ".join([*read_flags, *geometry_flags(scan, read_flags), *box.flags]),
         }
         return self._with_meta(volume, grid_affine, box, source)
@@ -87,6 +88,7 @@ class ToGrid(Transform):
             "original_affine": torch.eye(4, dtype=torch.float64),
             "original_shape": torch.zeros(3, dtype=torch.int64),
             "intensity": "",
+            "patient": "",
             "flags": "",
         }
         return self._with_meta(torch.zeros(self.spatial_shape), np.eye(4), NOWHERE, source)
