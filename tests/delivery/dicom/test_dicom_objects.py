@@ -167,6 +167,7 @@ def objects(source, lobes, heat):
     return [
         classification_report(source, ANSWER, NAMES, PRODUCER),
         lobe_segmentation(source, lobes, PRODUCER),
+        lobe_segmentation(source, lobes, Producer("0.1.0")),
         heat_parametric_map(source, heat, "COVID-19", PRODUCER),
         heat_captures(source, heat, "COVID-19", PRODUCER, window=(-500.0, 1500.0))[0],
     ]
@@ -188,7 +189,7 @@ def test_all_belong_to_the_patient_the_study_and_the_frame_of_reference(source, 
         assert dataset.SeriesInstanceUID != header.SeriesInstanceUID
         assert "research use only" in dataset.SeriesDescription
     assert {dataset.get("FrameOfReferenceUID") for dataset in datasets[1:]} == {header.FrameOfReferenceUID}
-    assert len({dataset.SeriesInstanceUID for dataset in datasets}) == 4
+    assert len({dataset.SeriesInstanceUID for dataset in datasets}) == len(datasets)
 
 
 def test_the_standard_s_validator_finds_no_error(source, lobes, heat, tmp_path):
