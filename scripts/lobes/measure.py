@@ -67,17 +67,18 @@ def _shifted(count: int) -> Iterator[tuple[Scan, LobeMap]]:
 
 
 def _print_scores(segmenter: LobeSegmenter, pairs: Iterable[tuple[Scan, LobeMap]], what: str) -> None:
-    scores, count, implausible, refused = LobeScores(), 0, 0, 0
+    scores, count, answers, masks, refused = LobeScores(), 0, 0, 0, 0
     for scan, truth in pairs:
         count += 1
+        masks += bool(truth.flags())
         try:
             answer = segmenter.on_scan(scan)
         except RefusedScan:
             refused += 1
             continue
         scores.add(_one_hot(answer.labels), _one_hot(truth.labels), scan.spacing.tolist())
-        implausible += bool(answer.flags())
-    print(f"{what}: {count} scans, {refused} refused, {implausible} with implausible lobes")
+        answers += bool(answer.flags())
+    print(f"{what}: {count} scans, {refused} refused; implausible: {answers} answers, {masks} true masks")
     if refused == count:
         return
     result = scores.result()
