@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -89,6 +90,10 @@ ZIPS = {
         lambda f: {"image": locked(write_zip(f / "a.zip", pictures(f))), **WINDOW},
     ),
     "a zip of DICOM with a password": ("unreadable", lambda f: locked(write_zip(f / "a.zip", series(f)))),
+    "a zip with a password in a folder": (
+        "unreadable",
+        lambda f: also(f, locked(write_zip(f / "a.zip", series(f))), shutil.rmtree(f / "series")),
+    ),
     "a folder of a zip with a password": (
         "unreadable",
         lambda f: f"{locked(write_zip(f / 'a.zip', series(f)))}::CP/1/2",

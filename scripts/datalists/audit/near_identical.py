@@ -37,7 +37,7 @@ def check_near_identical(items: Sequence[dict[str, Any]], signatures: Mapping[st
         for a, b, likeness in told
     ]
     if not told:
-        same = f"; {len(pairs)} pairs of one patient in one place are alike" if pairs else ""
+        same = f", but {counted(len(pairs), 'pair')} of one patient in one place" if pairs else ""
         return Finding(
             "near_identical_scans",
             PASSED,

@@ -51,7 +51,7 @@ def weighted_auc(
             yes, no = (folds == fold) & positive, (folds == fold) & ~positive
             order = np.argsort(column[no])
             losers, drawn = column[no][order], weights[no][order]
-            below = np.concatenate([np.zeros_like(drawn[:1]), np.cumsum(drawn, axis=0)])
+            below = np.concatenate([np.zeros((1, weights.shape[1])), np.cumsum(drawn, axis=0)])
             lower = np.searchsorted(losers, column[yes], side="left")
             not_higher = np.searchsorted(losers, column[yes], side="right")
             wins = wins + (weights[yes] * (below[lower] + below[not_higher]) / 2).sum(0)  # a tie is half won

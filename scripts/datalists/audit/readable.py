@@ -55,8 +55,8 @@ def check_intensity(items: Sequence[dict[str, Any]], measured: Mapping[str, Meas
             f"network sees at once; train on one kind",
             numbers=numbers,
         )
-    kind = "declared windowed" if declared else "not refused as HU"
-    return Finding("intensity", PASSED, f"all scans are {kind}", numbers=numbers)
+    kind = "all scans are declared windowed" if declared else "no scan's values contradict HU"
+    return Finding("intensity", PASSED, kind, numbers=numbers)
 
 
 def check_field_of_view(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement]) -> Finding:
@@ -75,8 +75,8 @@ def check_field_of_view(items: Sequence[dict[str, Any]], measured: Mapping[str, 
     return Finding(
         "field_of_view",
         FAILED if partial else WARNING,
-        f"of {len(items)} scans {len(partial)} show no whole chest, {len(cut)} end within the lungs, "
-        f"{len(odd)} have an unusual width; take out what shows no lungs, and see whether the classes differ",
+        f"of {len(items)} scans: {len(partial)} without a whole chest, {len(cut)} that end within the lungs, "
+        f"{len(odd)} of unusual width; take out those without, and see whether the classes differ",
         lines=[*partial, *cut, *odd],
         numbers=numbers,
     )

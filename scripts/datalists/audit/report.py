@@ -76,8 +76,8 @@ def _worst_first(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _add(page: Page, finding: Finding) -> None:
-    if finding.status == SKIPPED:
-        return
+    if finding.status == SKIPPED or not (finding.lines or finding.tables):
+        return  # the summary has said all
     page.section(_title(finding))
     page.notice(finding.status, finding.summary)  # type: ignore[arg-type]
     if finding.lines:

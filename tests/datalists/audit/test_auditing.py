@@ -72,7 +72,10 @@ def test_bodies_masked_in_one_class_are_named_in_the_tables(clean, phantoms, tmp
     datalist = write_datalist(tmp_path, items)
     audit = audit_datalist(datalist, workers=1, store=tmp_path / "store.sqlite")
     tables = finding(audit, "class_tables")
-    assert tables.status == "failed" and "masked_body (V 1.00)" in tables.summary
+    assert tables.status == "failed" and "class: masked_body (V 1.00)" in tables.summary  # named first
+    blanked, lines = sum(item["label"] == 0 for item in items), finding(audit, "intensity").lines
+    assert len(lines) == blanked and all("masked away" in line for line in lines)
+    assert f"{blanked} of them since their body is masked away" in finding(audit, "intensity").summary
 
 
 def test_headers_alone_need_no_voxel(phantoms, monkeypatch):
