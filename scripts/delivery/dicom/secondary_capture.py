@@ -78,13 +78,16 @@ def _blend(hounsfield: np.ndarray, heat: np.ndarray, window: tuple[float, float]
 
 
 def _captioned(picture: np.ndarray, text: str) -> np.ndarray:
-    """Write a line of text, as large as the picture's width allows, into the upper left corner."""
+    """Write a line of text, as large as the picture's width allows, into the upper left corner.
+
+    Yellow on a black rim can be read on air and on bone.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     image = Image.fromarray(picture)
     fonts = (ImageFont.load_default(size) for size in range(LARGEST_TEXT, 0, -1))
-    font = next(font for font in fonts if font.getbbox(text)[2] <= image.width - 4)
-    ImageDraw.Draw(image).text((2, 2), text, fill=(255, 255, 0), font=font)
+    font = next(font for font in fonts if font.getbbox(text, stroke_width=1)[2] <= image.width - 4)
+    ImageDraw.Draw(image).text((2, 2), text, (255, 255, 0), font, stroke_width=1, stroke_fill=(0, 0, 0))
     return np.asarray(image)
 
 
