@@ -59,7 +59,7 @@ def clean_cohort(features, labels, patients, size, seed):
 def alarms(cohort):
     """Tell whether tables, probe, and either of them cry, and whether the probe's interval holds chance."""
     tables, probe = check_associations(*cohort, ("a", "b", "c")), check_probe(*cohort)
-    low, high = probe.numbers["interval"]
+    low, high = probe.numbers.get("interval", (0, 1))  # none where a class has few patients
     cries = [finding.status != "passed" for finding in (tables, probe)]
     return (*cries, any(cries), low <= 0.5 <= high)
 
