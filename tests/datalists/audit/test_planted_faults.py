@@ -90,7 +90,7 @@ def clean(request, tmp_path_factory):
     """Sixty phantoms, and the store of their measurements."""
     seed, shape, population = DATA_SETS[request.param]
     folder = tmp_path_factory.mktemp("clean")
-    datalist = write_data_set(folder, COUNT, seed, shape=shape, workers=1, population=POPULATIONS[population])
+    datalist = write_data_set(folder, COUNT, seed, shape=shape, workers=1, population=population)
     audit = audit_datalist(datalist, workers=1, store=folder / "audit.sqlite")
     print(*(f"\n{finding.status} {finding.check}: {finding.summary}" for finding in audit.findings))
     return folder, audit
