@@ -52,18 +52,21 @@ dicom-demo: .venv-dicom/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## an
 		--objects results/dicom_demo/dicom/0000_series --output_dir results/dicom_demo/pictures
 
 label-demo: .venv-monailabel/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## ask MONAI Label about a phantom
+	rm -rf results/label_demo_answer
 	.venv-monailabel/bin/python -m monai.bundle run inference \
 		--config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
 		--scans $(DEMO_PHANTOM)/series --ckpt_path $(DEMO_WEIGHTS) --output_dir results/label_demo_answer
 	.venv-monailabel/bin/python examples/monai_label/demo.py --scan $(DEMO_PHANTOM)/scan.nii.gz \
-		--work_dir results/label_demo --ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml \
+		--work_dir results/label_demo --answers results/label_demo_answer/predictions.csv \
+		--ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml \
 		$(DEMO_LOBES:%=--lobe_ckpt_path %) --lobe_recipe recipe_lobes_demo.yaml
 
 deploy-demo: .venv-deploy/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## run the MONAI Deploy application
 	rm -rf results/deploy_demo
 	ulimit -S -s 32768; .venv-deploy/bin/python examples/deploy/app.py --input $(DEMO_PHANTOM)/series --output results/deploy_demo \
 		--ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml
-	@echo "$$(find results/deploy_demo/dicom -name '*.dcm' | wc -l) DICOM objects: results/deploy_demo/dicom"
+	@objects=$$(find results/deploy_demo/dicom -name '*.dcm' | wc -l); \
+		echo "$$objects DICOM objects: results/deploy_demo/dicom"; test $$objects -gt 0
 
 $(DEMO_PHANTOM)/scan.nii.gz: $(READY)
 	.venv/bin/python -m scripts.phantoms.dicom_series --output_dir $(DEMO_PHANTOM) --size 128 112 72

@@ -210,8 +210,10 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(num_workers
 
 def test_a_second_run_does_not_overwrite_the_first(workflow, tmp_path):
     workflow("training", TRAIN, output_dir=tmp_path).run()
+    files = sorted(path.name for path in tmp_path.iterdir())
     with user_error("an earlier run is there"):
         workflow("training", TRAIN, output_dir=tmp_path).run()
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
     with user_error("no earlier run to resume"):
         workflow("training", TRAIN, output_dir=tmp_path / "elsewhere", resume=True).run()
 

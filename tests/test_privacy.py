@@ -1,5 +1,6 @@
 """No header field that identifies a patient leaves a run, whether its scan is answered or refused."""
 
+import hashlib
 import logging
 from pathlib import Path
 
@@ -26,14 +27,17 @@ SECRETS = {
     "SeriesInstanceUID": "1.2.66.55.44",
     "SeriesDescription": "Zweistein Thorax",
 }
+HASHES = ("md5", "sha1", "sha256", "sha512")  # that anybody can make of an id
 OF_ANOTHER = {"SeriesInstanceUID": "1.2.66.55.45", "SeriesNumber": 2}
 
 
 def inputs(folder):
     """Write a good series, and one for each way in which a header is compared, listed or damaged."""
     array, affine = chest((6.0, 5.4, 8.0))
-    for name in ("good", "two_patients", "two_series", "cut_header", "not_a_number"):
+    for name in ("good", "good_too", "two_patients", "two_series", "cut_header", "not_a_number"):
         write_series(folder / name, array, affine, **SECRETS)
+    write_series(folder / "another_s", array, affine, **SECRETS | {"PatientID": "GEHEIM-4712"})
+    write_series(folder / "nobody_s", array, affine, **SECRETS | {"PatientID": ""})
     write_series(folder / "two_patients", array, affine, **SECRETS | {"PatientID": "GEHEIM-4712"}, keep=[3])
     write_series(folder / "two_series", array, affine, **SECRETS | OF_ANOTHER)
     for file in (folder / "cut_header").iterdir():
@@ -62,15 +66,17 @@ def test_no_identity_reaches_outputs_messages_or_logs(tmp_path, caplog, capfd):
         workflow.evaluator.run()
         with pytest.raises(SystemExit):
             fail_if_refused(out)
-    codes = {
-        row["image"]: row["reason"].partition(":")[0] for row in read_predictions(out / "predictions.csv")
-    }
-    assert codes["scans/good"] == ""
-    assert (codes["scans/two_patients"], codes["scans/two_series"]) == ("several_patients", "several_series")
-    assert all(codes[f"scans/{name}"] for name in ("cut_header", "not_a_number"))
+    rows = {row["image"].removeprefix("scans/"): row for row in read_predictions(out / "predictions.csv")}
+    codes = {name: row["reason"].partition(":")[0] for name, row in rows.items()}
+    assert codes["good"] == codes["nobody_s"] == rows["nobody_s"]["patient"] == ""
+    keys = [rows[name]["patient"] for name in ("good", "good_too", "another_s")]
+    assert keys[0] == keys[1] != keys[2] and len(set(map(len, keys))) == 1
+    assert (codes["two_patients"], codes["two_series"]) == ("several_patients", "several_series")
+    assert all(codes[name] for name in ("cut_header", "not_a_number"))
     printed = capfd.readouterr()
     texts = [file.read_text(errors="replace") for file in out.rglob("*") if file.is_file()]
     shown = "\n".join([*texts, caplog.text, printed.out, printed.err])
     words = {part for secret in SECRETS.values() for part in (secret, *secret.split("^"))}
-    assert {word for word in words | {"GEHEIM", "1.2.66.55", "ZWEI5"} if word in shown} == set()
+    hashes = {hashlib.new(kind, SECRETS["PatientID"].encode()).hexdigest()[:16] for kind in HASHES}
+    assert {word for word in words | hashes | {"GEHEIM", "1.2.66.55", "ZWEI5"} if word in shown} == set()
     assert str(scans) not in "\n".join(texts)  # the folder itself is not shown, only what is in it

@@ -48,7 +48,7 @@ def main() -> None:
     )
     run = recipe.execute(SimEnv(clients=list(SITES), workspace_root=str(folder / "workspace")))
     _save_plain(Path(run.get_result(), GLOBAL_MODEL), folder / "model.pt")
-    print(f"{len(SITES)} sites averaged {options.rounds} rounds into {folder / 'model.pt'}")
+    print(f"{len(SITES)} sites averaged {options.rounds} rounds into {options.output_dir / 'model.pt'}")
 
 
 def _save_plain(path: Path, target: Path) -> None:

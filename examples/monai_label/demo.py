@@ -2,14 +2,16 @@ r"""Start MONAI Label on this machine's loopback, ask it about one scan, print i
 
 python examples/monai_label/demo.py --scan SCAN.nii.gz --work_dir DIR \
     [--ckpt_path model.pt] [--recipe recipe_X.yaml] \
-    [--lobe_ckpt_path lobe_model.pt] [--lobe_recipe recipe_Y.yaml]
+    [--lobe_ckpt_path lobe_model.pt] [--lobe_recipe recipe_Y.yaml] [--answers predictions.csv]
 
 Run it by the Python of MONAI Label's own environment. Without a checkpoint the weights are random: then the
-demo shows that the parts talk to each other, not what a trained network says.
+demo shows that the parts talk to each other, not what a trained network says. With the answers of
+``run inference`` for the same scan, it fails where the server's probabilities differ from them.
 """
 
 import argparse
 import contextlib
+import csv
 import json
 import os
 import shutil
@@ -30,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STOCK_APP = Path(sys.prefix, "monailabel", "sample-apps", "monaibundle")
 CLASSIFIER = "chest_ct_classification"  # the stock app tells the kind of task by the name's ending
 START_WITHIN, ANSWER_WITHIN = 240, 240  # seconds
+TOLERANCE = 1e-4  # of a probability
 HOST = "127.0.0.1"
 
 
@@ -129,6 +132,7 @@ def main() -> None:
     parser.add_argument("--recipe", nargs="*", default=[], help="in configs/, that it was trained with")
     parser.add_argument("--lobe_ckpt_path", type=Path, help="of the lobe network; random weights without it")
     parser.add_argument("--lobe_recipe", nargs="*", default=[], help="in configs/, that it was trained with")
+    parser.add_argument("--answers", type=Path, help="predictions.csv of `run inference` for this scan")
     parser.add_argument("--port", type=int, default=8123)
     options = parser.parse_args()
     work = options.work_dir.resolve()
@@ -143,34 +147,43 @@ def main() -> None:
     shutil.copy(options.scan, studies / "scan.nii.gz")
     conf = {"models": CLASSIFIER, "zoo_source": "ngc", "sam2": "false", "skip_trainers": "true"}
     with server(stock, studies, conf, work / "stock_app.log", options.port) as address:
-        print_classes("stock app", classify(address, CLASSIFIER, "scan"))
+        report_classes("stock app", classify(address, CLASSIFIER, "scan"), options.answers)
     with server(
         Path(__file__).parent, studies, {"bundle": str(bundle)}, work / "own_app.log", options.port + 1
     ) as address:
         models = sorted(ask(f"{address}/info/", None)["models"])
         print(f"own app serves: {', '.join(models)}")
         if "classification" in models:
-            print_classes("own app", classify(address, "classification", "scan"))
+            report_classes("own app", classify(address, "classification", "scan"), options.answers)
         if "lobe_segmentation" in models:
             segment(address, "lobe_segmentation", "scan", work / "lobes.nii.gz")
-            print_lobes(work / "lobes.nii.gz", options.scan)
+            report_lobes(work / "lobes.nii.gz", options.scan)
 
 
-def print_classes(who: str, classes: list[dict[str, Any]]) -> None:
-    """Print a classifier's answer in one line."""
+def report_classes(who: str, classes: list[dict[str, Any]], answers: Path | None) -> None:
+    """Print a classifier's answer in one line; stop where it is not the answer of ``run inference``."""
     print(f"{who}: " + ", ".join(f"{one['label']} {one['score']:.4f}" for one in classes))
+    if answers is None:
+        return
+    with answers.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    expected = [float(value) for column, value in row.items() if column.startswith("prob_")]
+    differences = [abs(one["score"] - value) for one, value in zip(classes, expected, strict=True)]
+    if max(differences) > TOLERANCE:
+        raise SystemExit(f"error: {who} differs from {answers} by {max(differences):.2g}")
 
 
-def print_lobes(path: Path, scan: Path) -> None:
-    """Print the voxels of each label, and whether the map lies on the scan's voxels."""
+def report_lobes(path: Path, scan: Path) -> None:
+    """Print the voxels of each label; stop where the map does not lie on the scan's voxels."""
     import nibabel
     import numpy as np
 
     image: Any = nibabel.load(path)
-    on_scan = image.shape == nibabel.load(scan).shape
+    own = nibabel.load(scan)
+    if image.shape != own.shape or not np.allclose(image.affine, own.affine, atol=1e-3):
+        raise SystemExit(f"error: {path}: shape {image.shape}, not on the scan's voxels {own.shape}")
     counts = np.bincount(np.asarray(image.dataobj).astype(int).ravel(), minlength=6)[1:].tolist()
-    place = "as the scan" if on_scan else "NOT as the scan"
-    print(f"own app: lobes 1 to 5 have {counts} voxels; shape {image.shape}, {place}")
+    print(f"own app: lobes 1 to 5 have {counts} voxels; shape {image.shape}, as the scan")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from monai.bundle import ConfigParser
 
 from scripts import bundle_root
 from scripts.errors import UserError, show_user_errors_in_one_line
+from scripts.evaluation import Calibration
 from scripts.networks import load_weights, weights_hash
 from scripts.phantoms import draw_phantom
 from scripts.scans import scan_items
@@ -29,7 +30,7 @@ from .forms import FORMS, Source, check_packages
 from .parity import allowed_difference, largest_difference
 from .resolved import read_configs, resolved_metadata, resolved_text
 
-__all__ = ["export", "main", "read_temperature"]
+__all__ = ["export", "main"]
 
 PHANTOM_SHAPE = (96, 96, 72)
 
@@ -56,7 +57,8 @@ def export(
         What ``export.json`` holds.
 
     Raises:
-        UserError: the checkpoint does not fit, a scan is refused, a package is missing, or a form differs.
+        UserError: the checkpoint does not fit, its calibration is another's, a scan is refused, a package is
+            missing, or a form differs.
     """
     chosen = {name: FORMS[name] for name in forms}
     check_packages(chosen)
@@ -81,17 +83,12 @@ def export(
     return record
 
 
-def read_temperature(ckpt_path: Path) -> float:
-    """Return the temperature in ``calibration.json`` beside a checkpoint, 1 where there is none."""
-    path = ckpt_path.with_name("calibration.json")
-    return float(json.loads(path.read_text())["temperature"]) if path.is_file() else 1.0
-
-
 def _record(parser: ConfigParser, ckpt_path: Path, scans: list[str]) -> dict[str, Any]:
+    calibration = Calibration.of(ckpt_path)
     return {
         "output": "logits; divide by the temperature, then softmax",
         "class_names": list(parser["_meta_::network_data_format::outputs::pred::channel_def"].values()),
-        "temperature": read_temperature(ckpt_path),
+        "temperature": calibration.temperature if calibration else 1.0,
         "weights_sha256": weights_hash(ckpt_path),
         "version": parser["_meta_::version"],
         "compared_on": scans,

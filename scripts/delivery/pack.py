@@ -17,6 +17,7 @@ import yaml
 
 from scripts import bundle_root
 from scripts.errors import UserError, show_user_errors_in_one_line
+from scripts.evaluation import Calibration, calibration_file
 from scripts.networks import load_weights, weights_hash
 
 from .resolved import read_configs, resolved_metadata, resolved_text
@@ -48,7 +49,8 @@ def pack(
         Path of the zip.
 
     Raises:
-        UserError: the checkpoint does not fit the network of the config and the recipe.
+        UserError: the checkpoint does not fit the network of the config and the recipe, or the calibration
+            beside it is another checkpoint's.
     """
     root, ckpt_path = Path(bundle_root()), Path(ckpt_path)
     files = {str(path.relative_to(root)): path.read_bytes() for path in _content(root)}
@@ -61,9 +63,8 @@ def pack(
         files[f"configs/{kind}.json"] = resolved_text(parser, metadata).encode()
     files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
     files["models/model.pt"] = ckpt_path.read_bytes()
-    calibration = ckpt_path.with_name("calibration.json")
-    if calibration.is_file():
-        files["models/calibration.json"] = calibration.read_bytes()
+    if Calibration.of(ckpt_path):
+        files["models/calibration.json"] = calibration_file(ckpt_path).read_bytes()
     weights = {"path": "models/model.pt", "hash_val": weights_hash(ckpt_path), "hash_type": "sha256"}
     large_files = yaml.safe_dump({"large_files": [weights | ({"url": url} if url else {})]}, sort_keys=False)
     files["large_files.yml"] = large_files.encode()

@@ -31,6 +31,7 @@ class PredictionWriter:
     that made them, among them how many scans were read as HU and how many as grey levels of which window.
     The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``, and
     ``patient``, ``label`` and ``heat_map`` (a path) where known; its output has ``pred``, probabilities.
+    Where an item names no patient, the key that a DICOM image brings stands for it.
     Each item gains its row as ``answer``, for handlers that come later. Of several processes that share the
     scans the first writes all rows, by the items' ``position``.
 
@@ -118,7 +119,7 @@ class PredictionWriter:
             reason = f"uncertain: the highest probability {max(values):.3f} is under {self.abstain_below}"
         return {
             "image": item["name"],
-            "patient": item.get("patient", ""),
+            "patient": item.get("patient") or item["image"].meta.get("patient", ""),
             "label": int(item["label"]) if "label" in item else "",
             **dict(
                 zip(class_columns(self.class_names), [""] * len(values) if refused else values, strict=True)

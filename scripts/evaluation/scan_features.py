@@ -7,13 +7,14 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose
 from scipy import ndimage
 from tqdm import tqdm
 
 from scripts.scans import enclosed_air
-from scripts.transforms import ScanDataset, ToGridd
+from scripts.transforms import ScanDataset, ToGridd, from_window
 
 __all__ = ["ScanFeatures", "measure_scans"]
 
@@ -67,7 +68,7 @@ def _measure(image: MetaTensor, window: tuple[float, float]) -> ScanFeatures:
     spacing = np.linalg.norm(affine[:3, :3], axis=0)[order]
     shape = np.asarray(image.meta["original_shape"], dtype=float)[order]
     header = (*np.log(spacing), *np.log(shape), *orientation.ravel())
-    hounsfield = (image[0].numpy() - 0.5) * window[1] + window[0]
+    hounsfield = from_window(image[0].as_subclass(torch.Tensor), window).numpy()
     voxel = abs(np.linalg.det(np.asarray(image.affine)[:3, :3])) / 1e6  # litres
     return ScanFeatures(tuple(map(float, header)), _lungs(hounsfield, voxel), float(spacing[2]))
 

@@ -16,10 +16,14 @@ from .calibration import fit_temperature, with_prior, with_temperature
 from .table import PredictionTable
 from .thresholds import sensitivity_threshold
 
-__all__ = ["Calibration", "StoredCalibration", "calibration_file", "fit_calibration"]
+__all__ = ["Calibration", "OtherWeights", "StoredCalibration", "calibration_file", "fit_calibration"]
 
 logger = logging.getLogger(__name__)
 SENSITIVITY = 0.95
+
+
+class OtherWeights(UserError):
+    """A calibration was fitted on the answers of another checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,32 @@ class Calibration:
             raise UserError(
                 f"{path}: not a calibration that evaluation wrote ({error}); remove it, and evaluate again"
             ) from None
+
+    @classmethod
+    def of(cls, ckpt_path: str | Path, path: str | Path | None = None) -> "Calibration | None":
+        """Read the calibration of a checkpoint.
+
+        Args:
+            ckpt_path: the weights.
+            path: of the calibration; None looks beside the checkpoint.
+
+        Returns:
+            None where there is no such file.
+
+        Raises:
+            UserError: it is no calibration.
+            OtherWeights: it belongs to other weights. An ensemble's belongs to none, and is read.
+        """
+        path = calibration_file(ckpt_path) if path is None else Path(path)
+        if not path.is_file():
+            return None
+        stored = cls.read(path)
+        if stored.checkpoint_sha256 not in (None, weights_hash(ckpt_path)):
+            raise OtherWeights(
+                f"{path}: belongs to other weights than {ckpt_path}; evaluate these to fit their own, "
+                f"or remove it"
+            )
+        return stored
 
     def write(self, path: str | Path) -> None:
         """Write it as JSON."""
@@ -143,15 +173,11 @@ class StoredCalibration:
         Raises:
             UserError: a prior is stated, but nothing says which prior the network was trained with.
         """
-        self.stored = Calibration.read(self.path) if self.path.is_file() else None
-        owner = self.stored and self.stored.checkpoint_sha256
-        if owner and owner != weights_hash(self.ckpt_path):
-            logger.warning(
-                "%s belongs to other weights than %s and is not used; evaluate these to fit their own",
-                self.path,
-                self.ckpt_path,
-            )
-            self.stored = None
+        self.stored = None
+        try:
+            self.stored = Calibration.of(self.ckpt_path, self.path)
+        except OtherWeights as mistake:
+            logger.warning("%s; not used", mistake)
         if self.prior is not None and self.stored is None:
             raise UserError(
                 f"{self.path}: no calibration of {self.ckpt_path}, so the prior that it was trained with is "

@@ -16,6 +16,7 @@ __all__ = ["ablate", "named_experiments"]
 def named_experiments(
     recipes: Mapping[str, Sequence[str]],
     also: str | Sequence[str] | None = None,
+    tracking: Mapping[str, str] | None = None,
     **shared: Any,
 ) -> dict[str, Experiment]:
     """Return an experiment for each network of an ablation.
@@ -23,12 +24,16 @@ def named_experiments(
     Args:
         recipes: name and overlays of each.
         also: overlays that come after them.
+        tracking: ``tracking_uri`` and ``experiment_name`` of MLflow; each network is an experiment of that
+            name and its own. None keeps to TensorBoard.
         shared: the other arguments of :class:`Experiment`.
     """
     last = find_recipes(also)
-    return {
-        name: Experiment(recipe=[*find_recipes(files), *last], **shared) for name, files in recipes.items()
-    }
+    experiments = {}
+    for name, files in recipes.items():
+        own = tracking and {**tracking, "experiment_name": f"{tracking['experiment_name']} {name}"}
+        experiments[name] = Experiment(recipe=[*find_recipes(files), *last], tracking=own, **shared)
+    return experiments
 
 
 def ablate(

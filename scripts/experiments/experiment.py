@@ -9,6 +9,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.transforms import Compose
 
 from scripts import bundle_root
+from scripts.command_line import check_name
 from scripts.errors import UserError
 
 __all__ = ["Experiment", "find_recipes"]
@@ -30,7 +31,7 @@ class Experiment:
         tracking: ``tracking_uri`` and ``experiment_name`` of MLflow; None keeps to TensorBoard.
 
     Raises:
-        UserError: a recipe is not there.
+        UserError: a recipe is not there, or a setting is no key of the configs.
     """
 
     def __init__(
@@ -46,6 +47,10 @@ class Experiment:
         self.recipes = find_recipes(recipe)
         self.settings = {key: value for key, value in (settings or {}).items() if value is not None}
         self.tracking = tracking
+        files = [str(file) for file in (CONFIGS / "train.yaml", *self.recipes)]
+        known = ConfigParser.load_config_files(files)
+        for key in self.settings:
+            check_name(key, known, files, section="settings::")
 
     @property
     def datalist(self) -> Path:

@@ -25,9 +25,14 @@ class HeatMap(NamedTuple):
 
     @property
     def hottest(self) -> tuple[int, int, int]:
-        """The voxel of the maximum on the grid; the first, of least R, A and S, where several share it."""
-        r, a, s = np.unravel_index(int(self.heat.argmax()), self.heat.shape)
-        return int(r), int(a), int(s)
+        """The voxel of the maximum on the grid; where several share it, that nearest to their middle.
+
+        They often do: one voxel of a deep layer covers a plateau, and a layer of one voxel along an axis
+        leaves that whole axis even.
+        """
+        highest = torch.nonzero(self.heat == self.heat.max()).double()
+        r, a, s = highest[(highest - highest.mean(dim=0)).square().sum(dim=1).argmin()].int().tolist()
+        return r, a, s
 
     def hottest_in_world(self, grid_affine: torch.Tensor | np.ndarray) -> np.ndarray:
         """Return where the maximum lies in world mm (RAS+), shape ``(3,)``.

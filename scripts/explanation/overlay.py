@@ -19,7 +19,9 @@ STRONGEST = 0.6  # opacity where the heat is 1; it falls with the heat
 def draw_overlay(
     grid: torch.Tensor, affine: np.ndarray, heat_map: HeatMap, title: str, curve: torch.Tensor | None = None
 ) -> Any:
-    """Draw three planes through the maximum above, and the slices with the most heat below.
+    """Draw three planes through the maximum above, and below the slices with the most heat.
+
+    Dotted lines in the coronal plane say where those slices are.
 
     Radiological convention: the patient's right is on the left of the picture, anterior and head are up
     (anterior left in the sagittal plane), millimetres true.
@@ -50,6 +52,7 @@ def draw_overlay(
         _draw_curve(above[1], curve.numpy(), spacing[2])
     for axes, at in zip(below, most_attended(heat, hottest), strict=False):
         _show(axes, grid.numpy(), heat, spacing, PLANES["axial"], at * spacing)
+        above[1].axhline(at * spacing[2], color="white", linewidth=0.8, linestyle=":")
         axes.set_title(f"axial, {heat[:, :, at].sum() / max(heat.sum(), 1e-12):.0%} of the heat")
     for axes in below:
         axes.set_axis_off()
@@ -71,13 +74,17 @@ def save_overlay(figure: Any, path: Path) -> None:
 def most_attended(heat: np.ndarray, hottest: int) -> list[int]:
     """Return the slices with the most heat, hottest first, apart by an eighth of the grid or more.
 
+    Of slices with the same heat those nearer to the maximum come first: a map that is even along S would
+    else show the scan's last slices.
+
     Args:
         heat: shape ``(R, A, S)``.
         hottest: the slice of the maximum, shown already.
     """
     apart = max(1, heat.shape[2] // 8)
     chosen = [hottest]
-    for at in np.argsort(-heat.sum(axis=(0, 1)), kind="stable").tolist():
+    distance = np.abs(np.arange(heat.shape[2]) - hottest)
+    for at in np.lexsort([distance, -heat.sum(axis=(0, 1))]).tolist():
         if len(chosen) <= SLICES and all(abs(at - other) >= apart for other in chosen):
             chosen.append(at)
     return chosen[1:]

@@ -12,6 +12,7 @@ from torch import nn
 from scripts.errors import UserError
 from scripts.growing_table import GrowingTable
 from scripts.scans import file_stem
+from scripts.transforms import from_window
 
 from .attention import slice_curve
 from .explaining import HeatMap, explain
@@ -83,7 +84,7 @@ class HeatMapWriter:
             )
         self.target = target
         self.overlays = overlays
-        self.window = tuple(window)
+        self.window = (float(window[0]), float(window[1]))
         self.lobe_labels = lobe_labels
         self.table = GrowingTable(self.folder / "heat_maps.csv", COLUMNS)
         self.lobe_table = GrowingTable(self.folder / "lobes.csv", LOBE_COLUMNS)
@@ -160,8 +161,7 @@ class HeatMapWriter:
             return {}
         lobes, source = known
         image = item["image"]
-        level, width = self.window
-        hounsfield = (image.as_tensor()[0].cpu() - 0.5) * width + level
+        hounsfield = from_window(image.as_tensor()[0].cpu(), self.window)
         shares = lobe_shares(lobes, image.affine, hounsfield.shape)
         voxel_volume = abs(float(torch.linalg.det(image.affine[:3, :3].double())))
         summary = summarise_lobes(heat_map, hounsfield, shares, voxel_volume)

@@ -34,11 +34,13 @@ class LobeMap:
             shape ``(R, A, S)``.
         affine: ``(4, 4)``, voxel to world in mm (RAS+).
         found: what was noticed while it was made, in words for programs.
+        weights: SHA-256 of the lobe network that made it; "" for a mask.
     """
 
     labels: np.ndarray
     affine: np.ndarray
     found: tuple[str, ...] = ()
+    weights: str = ""
 
     def volumes(self) -> dict[str, float]:
         """Return the volume of each lobe in mL, by name."""

@@ -54,13 +54,13 @@ class LobeSegmenter:
         """
         probabilities, affine, flags = self.probabilities(scan)
         labels = largest_pieces(probabilities).argmax(dim=0).to(torch.uint8)
-        return LobeMap(labels.numpy(), affine, flags)
+        return LobeMap(labels.numpy(), affine, flags, self.sha256)
 
     def on_scan(self, scan: Scan) -> LobeMap:
         """Return the lobes on the scan's canonical voxels."""
         probabilities, affine, flags = self.probabilities(scan)
         labels = labels_on_scan(probabilities, affine, scan.affine, scan.voxels.shape)
-        return LobeMap(labels, scan.affine, flags)
+        return LobeMap(labels, scan.affine, flags, self.sha256)
 
     @torch.inference_mode()
     def probabilities(self, scan: Scan) -> tuple[torch.Tensor, np.ndarray, tuple[str, ...]]:

@@ -6,7 +6,6 @@ Plain eager float32 stands beside what the configs do: on a GPU channels-last, T
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,6 +13,7 @@ from torch import nn
 
 from .placement import place_network
 from .presets import da_ca_resnet18, pa_66_m
+from .stopwatch import seconds
 
 __all__ = ["main"]
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             image = torch.rand(options.batch_size, 1, *shape, device=device)
             half = "half" in variant
             rates = (
-                options.batch_size / _seconds(work, network, image, half, options.repeats)
+                options.batch_size / _median_seconds(work, network, image, half, options.repeats)
                 for work in (_forward, _training_step)
             )
             print(
@@ -82,7 +82,7 @@ def _training_step(network: nn.Module, image: torch.Tensor) -> None:
     network.zero_grad()
 
 
-def _seconds(
+def _median_seconds(
     work: Callable[[nn.Module, torch.Tensor], None],
     network: nn.Module,
     image: torch.Tensor,
@@ -90,20 +90,12 @@ def _seconds(
     repeats: int,
 ) -> float:
     """Return the median time of a run, after one that is not counted (it compiles and allocates)."""
-    times = []
-    for _ in range(repeats + 1):
-        _wait(image.device)
-        start = time.perf_counter()
+
+    def run() -> None:
         with torch.autocast(image.device.type, torch.float16, enabled=half):
             work(network, image)
-        _wait(image.device)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
 
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return statistics.median([seconds(run, image.device) for _ in range(repeats + 1)][1:])
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ def _observe(
         seen[name] = look(module, inputs)
 
     modules = [(name, module) for name, module in network.named_modules() if isinstance(module, kind)]
+    if not modules:
+        return {}
     hooks = [module.register_forward_pre_hook(partial(note, name)) for name, module in modules]
     try:
         with eval_mode(network):

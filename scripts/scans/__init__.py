@@ -10,6 +10,7 @@ from .items import scan_items
 from .kinds import PICTURE_ENDINGS, is_picture, natural_order
 from .lungs import Lungs, enclosed_air, find_lungs
 from .names import file_stem
+from .patient_keys import PatientKeys, share_patient_salt
 from .reading import ScanReader, read_scan
 from .refusal import CODES, RefusedScan
 from .resampling import resample
@@ -27,6 +28,7 @@ __all__ = [
     "PICTURE_ENDINGS",
     "Declaration",
     "Lungs",
+    "PatientKeys",
     "RefusedScan",
     "Scan",
     "ScanFile",
@@ -51,6 +53,7 @@ __all__ = [
     "scan_files",
     "scan_items",
     "series_files",
+    "share_patient_salt",
     "split_zip_path",
     "zip_folders",
 ]

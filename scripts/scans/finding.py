@@ -76,7 +76,10 @@ def _is_folder(path: Path) -> bool:
 
 
 def _in_zip(archive: Path) -> list[str]:
-    """Name the scans in a zip; in another file there are none; a broken zip is named, to be refused."""
+    """Name the scans in a zip; in another file there are none; a broken zip is named, to be refused.
+
+    What is encrypted may be a scan, and is named for the same reason.
+    """
     if not is_zip(archive.name):
         return []
     try:
@@ -90,4 +93,5 @@ def _in_zip(archive: Path) -> list[str]:
 def _slices(files: list[ScanFile]) -> int:
     """Count the slices among the files of a folder: DICOM by magic word, else pictures; 0 where too few."""
     pictures = sum(is_picture(file.name) for file in files)
-    return len(dicom_files(files)) or (pictures if pictures >= FEWEST_PICTURES else 0)
+    locked = sum(file.locked for file in files)
+    return len(dicom_files(files)) or (pictures if pictures >= FEWEST_PICTURES else 0) or locked

@@ -14,6 +14,8 @@ from .zip_paths import join_zip_path, split_zip_path, zip_folders
 
 __all__ = ["ScanFile", "opener", "scan_exists", "scan_files"]
 
+ENCRYPTED = 0x1  # bit of a zip member's flags (PKWARE APPNOTE 4.4.4)
+
 
 @dataclass(frozen=True)
 class ScanFile:
@@ -25,6 +27,7 @@ class ScanFile:
         path: of the file, or of the zip.
         member: name inside the zip, or None.
         packed_size: in bytes, as it lies in the zip; ``size`` outside of one.
+        locked: by a password, in a zip.
     """
 
     name: str
@@ -32,6 +35,7 @@ class ScanFile:
     path: Path
     member: str | None = None
     packed_size: int = 0
+    locked: bool = False
 
     @property
     def base_name(self) -> str:
@@ -90,7 +94,14 @@ def scan_files(root: Path, scan: str) -> list[ScanFile]:
     path = root / outer
     if folder is not None:
         found: Iterable[ScanFile] = [
-            ScanFile(join_zip_path(outer, m.filename), m.file_size, path, m.filename, m.compress_size)
+            ScanFile(
+                join_zip_path(outer, m.filename),
+                m.file_size,
+                path,
+                m.filename,
+                m.compress_size,
+                locked=bool(m.flag_bits & ENCRYPTED),
+            )
             for m in zip_folders(path).get(folder, ())
         ]
         return sorted(found, key=lambda file: file.name)

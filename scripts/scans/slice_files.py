@@ -27,8 +27,9 @@ def slice_files(path: str, declared: Declaration, name: str) -> list[ScanFile]:
         name: of the scan, for messages.
 
     Raises:
-        RefusedScan: ``not_found``, ``unreadable``; ``too_large`` for what a zip blows up beyond
-            :data:`LARGEST_SLICE` and :data:`LARGEST_RATIO`; ``bad_declaration`` for slices not there.
+        RefusedScan: ``not_found``; ``unreadable``, also for a zip with a password; ``too_large`` for what a
+            zip blows up beyond :data:`LARGEST_SLICE` and :data:`LARGEST_RATIO`; ``bad_declaration`` for
+            slices not there.
     """
     try:
         files = scan_files(Path(), _only_folder(path, name))
@@ -39,6 +40,7 @@ def slice_files(path: str, declared: Declaration, name: str) -> list[ScanFile]:
             "unreadable", name, "its folder or zip cannot be read; is it whole, and may you read it?"
         ) from error
     _check_sizes(files, name)
+    _check_locks(files, name)
     if declared.slices is None:
         return sorted(files, key=lambda file: natural_order(file.base_name))
     found = {file.base_name: file for file in files}
@@ -96,4 +98,15 @@ def _check_sizes(files: list[ScanFile], name: str) -> None:
             name,
             f"{stored} bytes in the zip would become {whole}, the largest file {largest}; expected slices of "
             f"{LARGEST_SLICE} bytes, packed {LARGEST_RATIO} to 1, at most; unpack it if you trust it",
+        )
+
+
+def _check_locks(files: list[ScanFile], name: str) -> None:
+    locked = sum(file.locked for file in files)
+    if locked:
+        raise RefusedScan(
+            "unreadable",
+            name,
+            f"{locked} of its {len(files)} files in the zip are encrypted; unpack it with its password and "
+            f"name the folder",
         )

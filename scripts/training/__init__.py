@@ -2,7 +2,7 @@
 
 from .augmentation import dual_attention_augmentation, prior_attention_augmentation
 from .batches import ClassBalancedBatches, OrderedBatches, ShuffledBatches, class_shares
-from .checkpoints import BestAndLast, LoadWeights
+from .checkpoints import BestAndLast, LoadWeights, check_earlier_run
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
 from .history import EpochHistory
 from .losses import LossTerms, MultiTaskLoss
@@ -23,6 +23,7 @@ __all__ = [
     "ReseedEachEpoch",
     "ShuffledBatches",
     "average_gradients",
+    "check_earlier_run",
     "class_shares",
     "describe_environment",
     "dual_attention_augmentation",

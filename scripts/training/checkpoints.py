@@ -14,9 +14,28 @@ from scripts.errors import UserError
 from scripts.networks import Ensemble, load_weights
 from scripts.processes import rank
 
-__all__ = ["BestAndLast", "LoadWeights"]
+__all__ = ["BestAndLast", "LoadWeights", "check_earlier_run"]
 
 LAST_STATE = "last_state.pt"
+
+
+def check_earlier_run(ckpt_dir: str | Path, resume: bool) -> None:
+    """Make sure that a run to be resumed is there, and that none is overwritten.
+
+    Args:
+        ckpt_dir: of the run.
+        resume: it is to go on.
+
+    Raises:
+        UserError: it is not so.
+    """
+    path = Path(ckpt_dir, LAST_STATE)
+    if resume and not path.is_file():
+        raise UserError(f"{path}: no earlier run to resume; leave out --resume or correct --output_dir")
+    if path.exists() and not resume:
+        raise UserError(
+            f"{path}: an earlier run is there; go on with it by --resume True, or choose another --output_dir"
+        )
 
 
 class BestAndLast:
@@ -62,14 +81,9 @@ class BestAndLast:
     def start(self, engine: Workflow) -> None:
         if engine.state.iteration:  # a federated client's next round
             return
-        path = self.ckpt_dir / LAST_STATE
+        check_earlier_run(self.ckpt_dir, self.resume)
         if self.resume:
-            self._load(engine, path)
-        elif path.exists():
-            raise UserError(
-                f"{path}: an earlier run is there; go on with it by --resume True, "
-                f"or choose another --output_dir"
-            )
+            self._load(engine, self.ckpt_dir / LAST_STATE)
 
     def save(self, engine: Workflow) -> None:
         if rank() > 0:
@@ -88,8 +102,6 @@ class BestAndLast:
         _replace(state, self.ckpt_dir / LAST_STATE)
 
     def _load(self, engine: Workflow, path: Path) -> None:
-        if not path.is_file():
-            raise UserError(f"{path}: no earlier run to resume; leave out --resume or correct --output_dir")
         state = torch.load(path, map_location=engine.state.device, weights_only=True)
         for name, part in self._all_parts(engine).items():
             part.load_state_dict(state[name])

@@ -10,11 +10,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-import fire
 import torch
 from monai.bundle import ConfigParser
-from monai.utils import ensure_tuple
 
+from scripts.command_line import CommandLine
 from scripts.datalists import read_datalist
 from scripts.processes import world_size
 from scripts.scans import Declaration
@@ -81,21 +80,8 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 
 def _resolved_config(arguments: list[str]) -> dict[str, Any] | None:
-    """Read the config files and overrides off the command line just as MONAI does."""
-    if not arguments[0].endswith(str(Path("monai", "bundle", "__main__.py"))):
-        return None
-    seen: dict[str, Any] = {}
-
-    def run(run_id: str | None = None, **overrides: Any) -> None:
-        seen.update(overrides)
-
-    fire.Fire({"run": run}, command=arguments[1:])
-    files = ensure_tuple(seen.pop("config_file"))
-    parser = ConfigParser()
-    parser.read_config(files)
-    parser.read_meta(seen.pop("meta_file", None) or Path(files[0]).parent / "metadata.json")
-    parser.update(pairs={name: value for name, value in seen.items() if value is not None})
-    config = parser.get()
+    command_line = CommandLine.of(arguments)
+    config = command_line.resolved_config() if command_line else {}
     return config if "training" in config else None  # cross-validation's own config is not its folds'
 
 

@@ -1,7 +1,7 @@
 """From a scan to the network's grid: find the region, resample once, cache."""
 
 from .cache import ScanDataset, prepare
-from .grid import faces_in_grid, grid_to_scan, scan_to_grid, to_window
+from .grid import faces_in_grid, from_window, grid_to_scan, scan_to_grid, to_window
 from .loading import LoadScand
 from .pipelines import preprocessing
 from .planes import PLANES, plane_of, show_plane
@@ -19,6 +19,7 @@ __all__ = [
     "ToGridd",
     "WholeScanRegion",
     "faces_in_grid",
+    "from_window",
     "grid_to_scan",
     "plane_of",
     "prepare",

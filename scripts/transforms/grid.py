@@ -10,7 +10,7 @@ from scripts.scans import AIR, Scan, box_affine, resample
 
 from .regions import Box
 
-__all__ = ["faces_in_grid", "grid_to_scan", "scan_to_grid", "to_window"]
+__all__ = ["faces_in_grid", "from_window", "grid_to_scan", "scan_to_grid", "to_window"]
 
 
 def scan_to_grid(scan: Scan, box: Box, shape: Sequence[int]) -> tuple[torch.Tensor, np.ndarray]:
@@ -38,6 +38,20 @@ def to_window(volume: torch.Tensor, window: tuple[float, float]) -> torch.Tensor
     """
     level, width = window
     return volume.sub_(level).div_(width).add_(0.5).clamp_(0, 1)
+
+
+def from_window(grey: torch.Tensor, window: tuple[float, float]) -> torch.Tensor:
+    """Return the HU that a window shows as 0 to 1: the way back of :func:`to_window`, but for its clamping.
+
+    Args:
+        grey: 0 to 1, any shape; left as it is.
+        window: ``(level, width)`` in HU.
+
+    >>> from_window(to_window(torch.tensor([-2000.0, -1100.0, 40.0]), (-500, 1500)), (-500, 1500))
+    tensor([-1250., -1100.,    40.])
+    """
+    level, width = window
+    return (grey - 0.5) * width + level
 
 
 def grid_to_scan(

@@ -8,7 +8,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-from scripts.scans import DECLARED_FIELDS, Declaration, read_scan
+from scripts.scans import DECLARED_FIELDS, Declaration, PatientKeys, read_scan
 
 __all__ = ["LoadScand"]
 
@@ -17,13 +17,14 @@ class LoadScand(MapTransform):
     """Read the scan of an item by :func:`~scripts.scans.read_scan`.
 
     Unlike ``monai.transforms.LoadImaged`` it sees the whole item: its declared slices, series, window and
-    geometry decide how the file is read, its ``name`` is what messages show in place of the path.
+    geometry decide how the file is read, its ``name`` is what messages show in place of the path. The
+    patient of a DICOM series whose item names none gets a key (:class:`~scripts.scans.PatientKeys`).
 
     Shape:
         - Output: MetaTensor ``(1, X, Y, Z)`` in HU, in the order and integer type of the file, with the
           affine to world mm (RAS+). Its meta holds ``filename_or_obj`` (the name), ``path``, ``series`` (as
           declared), ``original_affine``, ``flags`` (words parted by spaces), ``intensity`` ("HU", or the
-          window) and ``hounsfield`` (what a declared window can show, or None).
+          window), ``hounsfield`` (what a declared window can show, or None) and ``patient`` (a key, or "").
 
     Raises:
         RefusedScan: the scan cannot be read, or not as it is declared.
@@ -34,6 +35,7 @@ class LoadScand(MapTransform):
     def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
         super().__init__(keys, allow_missing_keys)
         self.read = read_scan
+        self.patient_key = PatientKeys()
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         d: dict[Any, Any] = dict(data)
@@ -50,6 +52,7 @@ class LoadScand(MapTransform):
                 "flags": " ".join(volume.flags),
                 "intensity": declared.intensity,
                 "hounsfield": volume.hounsfield,
+                "patient": "" if d.get("patient") else self.patient_key(volume.patient),
             }
             voxels = torch.from_numpy(volume.voxels)[None]
             d[key] = MetaTensor(voxels, affine=torch.from_numpy(volume.affine), meta=meta)

@@ -11,6 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends
 
+from scripts.errors import UserError
 from scripts.scans import Scan, check_hounsfield, check_shape, check_window, geometry_flags
 
 from .grid import scan_to_grid, to_window
@@ -34,10 +35,11 @@ class ToGrid(Transform):
         - Output: MetaTensor ``(1, R, A, S)``, float32 in 0..1, whose affine maps grid voxels to world mm.
           Its meta holds ``filename_or_obj``, ``path``, ``series``, ``original_affine``, ``original_shape``,
           ``box_low`` and ``box_high`` (faces in the scan's canonical voxels), ``region``, ``lobes`` (packed,
-          where the region made them), ``intensity`` (as it was read), and ``flags`` (words parted by spaces:
-          lists of different lengths do not collate).
+          where the region made them), ``intensity`` (as it was read), ``patient`` (a key, or ""), and
+          ``flags`` (words parted by spaces: lists of different lengths do not collate).
 
     Raises:
+        UserError: the shape or the window is none.
         RefusedScan: the scan is no chest CT in HU.
     """
 
@@ -47,9 +49,9 @@ class ToGrid(Transform):
         self, region: Region, spatial_shape: Sequence[int], window: tuple[float, float] = (-500.0, 1500.0)
     ) -> None:
         if len(spatial_shape) != 3 or min(spatial_shape) < 1:
-            raise ValueError(f"spatial_shape={spatial_shape} is not three positive sizes (R, A, S)")
-        if window[1] <= 0:
-            raise ValueError(f"window={window}: its width is not positive")
+            raise UserError(f"spatial_shape={spatial_shape} is not three positive sizes (R, A, S)")
+        if len(window) != 2 or window[1] <= 0:
+            raise UserError(f"window={window} is not a level and a positive width in HU")
         self.region = region
         self.spatial_shape = tuple(int(size) for size in spatial_shape)
         self.window = (float(window[0]), float(window[1]))
@@ -72,6 +74,7 @@ class ToGrid(Transform):
             "original_affine": torch.from_numpy(affine.copy()),
             "original_shape": torch.tensor(image.shape[1:]),
             "intensity": str(image.meta.get("intensity", "HU")),
+            "patient": str(image.meta.get("patient", "")),
             "flags": " ".join([*read_flags, *geometry_flags(scan, read_flags), *box.flags]),
         }
         return self._with_meta(volume, grid_affine, box, source)
@@ -85,6 +88,7 @@ class ToGrid(Transform):
             "original_affine": torch.eye(4, dtype=torch.float64),
             "original_shape": torch.zeros(3, dtype=torch.int64),
             "intensity": "",
+            "patient": "",
             "flags": "",
         }
         return self._with_meta(torch.zeros(self.spatial_shape), np.eye(4), NOWHERE, source)

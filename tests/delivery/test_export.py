@@ -11,13 +11,24 @@ from scripts.delivery.export import export, main
 from scripts.delivery.forms import FORMS, Form
 from scripts.delivery.parity import allowed_difference, largest_difference
 from scripts.errors import UserError
+from scripts.evaluation import Calibration
 from scripts.networks import da_ca_resnet18, pa_66_m, weights_hash
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHAPE = [32, 40, 16]
+NAMES = ["non-pneumonia", "other pneumonia", "COVID-19"]
 PYTORCH = ("torchscript", "torch_export")
 NETWORKS = {"pa_66_m": pa_66_m, "da_ca_resnet18": da_ca_resnet18}
+# torch 2.13 deprecates this of its own; its ONNX export copies such objects.
+pytestmark = pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")
 HAS_ONNX = importlib.util.find_spec("onnxruntime") is not None
+
+
+def calibrate(ckpt_path, sha256):
+    """Write a calibration with the temperature 1.25 beside a checkpoint."""
+    prior, fitted_on = [0.4, 0.3, 0.3], {"scans": 7}
+    stored = Calibration(NAMES, 1.25, False, prior, 0.95, {}, fitted_on, checkpoint_sha256=sha256)
+    stored.write(ckpt_path.with_name("calibration.json"))
 
 
 @pytest.fixture(scope="module", params=["pa_66_m", pytest.param("da_ca_resnet18", marks=pytest.mark.slow)])
@@ -27,7 +38,7 @@ def exported(request, phantoms, tmp_path_factory):
     torch.manual_seed(0)
     network = NETWORKS[request.param](spatial_shape=SHAPE).eval()
     torch.save(network.state_dict(), folder / "model.pt")
-    (folder / "calibration.json").write_text('{"temperature": 1.25, "scans": 7}')
+    calibrate(folder / "model.pt", weights_hash(folder / "model.pt"))
     recipe = folder / "recipe_small.yaml"
     recipe.write_text(f"spatial_shape: {SHAPE}\nnetwork_def::_target_: scripts.networks.{request.param}\n")
     scans = sorted((phantoms / "images").iterdir())[:2]
@@ -43,7 +54,7 @@ def test_the_record_names_weights_classes_temperature_and_scans(exported):
     folder, _, record = exported
     assert json.loads((folder / "export.json").read_text()) == record
     assert record["weights_sha256"] == weights_hash(folder / "model.pt")
-    assert record["class_names"] == ["non-pneumonia", "other pneumonia", "COVID-19"]
+    assert record["class_names"] == NAMES
     assert record["temperature"] == 1.25 and len(record["compared_on"]) == 2
     for entry in record["forms"].values():
         assert entry["sha256"] == weights_hash(folder / entry["file"])
@@ -107,6 +118,16 @@ def test_a_scan_that_is_refused_is_named(exported, tmp_path):
     configs = [CONFIGS / "inference.yaml", folder / "recipe_small.yaml"]
     with pytest.raises(UserError, match=r"gone\.nii\.gz"):
         export(folder / "model.pt", tmp_path, configs, [tmp_path / "gone.nii.gz"], PYTORCH)
+
+
+def test_the_calibration_of_another_checkpoint_is_refused(exported, tmp_path):
+    folder, network, _ = exported
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    calibrate(tmp_path / "model.pt", "0" * 64)
+    configs = [CONFIGS / "inference.yaml", folder / "recipe_small.yaml"]
+    with pytest.raises(UserError, match=r"calibration\.json: belongs to other weights than .*model\.pt"):
+        export(tmp_path / "model.pt", tmp_path / "export", configs, forms=PYTORCH)
+    assert not list((tmp_path / "export").iterdir())
 
 
 def test_the_difference_is_the_largest_over_single_scans_and_the_whole_batch():

@@ -1,5 +1,7 @@
 """A report of a folder whose truth is known; its scans are not on disk but where a test says so."""
 
+import base64
+import csv
 import json
 import shutil
 from html.parser import HTMLParser
@@ -115,6 +117,26 @@ def test_what_is_missing_shortens_the_report_and_breaks_nothing(copied):
     assert list(report["sets"]) == ["held_out"] and report["averaging"] == []
     assert report["sets"]["held_out"]["calibration"]["temperatures"] == []
     assert "no temperature" in (folder / "report.html").read_text()
+
+
+def test_the_page_shows_the_overlays_of_chosen_scans_and_the_checklist_says_so(copied):
+    folder, datalist = copied
+    with (folder / "held_out.csv").open(newline="") as file:
+        rows = [row | {"heat_map": f"{row['image']}.nii.gz"} for row in csv.DictReader(file)]
+    with (folder / "held_out.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    for row in rows:
+        overlay = folder / f"{row['image']}.png"
+        overlay.parent.mkdir(exist_ok=True)
+        overlay.write_bytes(row["image"].encode())
+    write_report(folder, datalist)
+    report, page = (json.loads((folder / "report.json").read_text()), (folder / "report.html").read_text())
+    assert len(report["heat_maps"]) == 3 and "explanation" in [row["subject"] for row in report["claim"]]
+    for caption in report["heat_maps"]:
+        image = caption.partition(": ")[2].partition(",")[0]
+        assert caption in page and base64.b64encode(image.encode()).decode() in page
 
 
 def test_a_fold_without_a_class_is_reported_with_the_reason(copied):

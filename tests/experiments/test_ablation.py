@@ -3,13 +3,17 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import pytest
+from monai.bundle import ConfigWorkflow
+from monai.utils import path_to_sqlite_uri
 
 from scripts.errors import UserError, user_error_behind
 from scripts.evaluation import read_predictions
 from scripts.experiments import Experiment
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 RECIPES = {"WA-66-M": ["recipe_wa_66_m.yaml"], "PA-66-M": []}
 
 
@@ -91,3 +95,20 @@ def test_a_recipe_that_is_not_there_is_refused_with_those_that_are():
         UserError, match=r"recipe_nonsense.yaml: no such recipe; configs/ has .*recipe_wa_66\.yaml"
     ):
         Experiment("data", "cache", "configs/recipe_nonsense.yaml")
+
+
+@pytest.mark.parametrize("option", [{}, {"tracking": "mlflow"}])
+def test_tracking_gives_each_network_an_experiment_of_its_own(phantoms, tmp_path, option):
+    workflow = ConfigWorkflow(
+        str(CONFIGS / "ablation.yaml"), meta_file=str(CONFIGS / "metadata.json"), workflow_type="train",
+        run_id="ablation", logging_file=False, recipes=RECIPES, dataset_dir=str(phantoms),
+        output_dir=str(tmp_path), **option,
+    )  # fmt: skip
+    workflow.initialize()
+    experiments = workflow.parser.get_parsed_content("experiments")
+    found = {name: experiment.tracking for name, experiment in experiments.items()}
+    uri = path_to_sqlite_uri(f"{tmp_path}/mlruns.db")
+    assert found == {
+        name: {"tracking_uri": uri, "experiment_name": f"ablation {name}"} if option else None
+        for name in RECIPES
+    }

@@ -2,6 +2,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from scripts import bundle_root
+from scripts.errors import UserError
 from scripts.experiments import Experiment
 
 
@@ -49,3 +50,10 @@ def test_a_recipe_is_found_by_its_name_from_any_folder(data, monkeypatch):
 def test_plain_run_does_what_the_named_run_does(config, name):
     content = ConfigParser.load_config_file(f"{bundle_root()}/configs/{config}.yaml")
     assert content["run"] == f"%{name}" and content[name]
+
+
+def test_a_setting_that_no_config_knows_is_refused(tmp_path):
+    with pytest.raises(
+        UserError, match=r"--settings::val_bach_size.*did you mean --settings::val_batch_size"
+    ):
+        Experiment(tmp_path, tmp_path, settings={"val_bach_size": 5})

@@ -30,7 +30,7 @@ def test_a_map_of_zeros_stays_zero():
     maps = torch.stack([torch.zeros(3, 4, 5), torch.ones(3, 4, 5)])
     nothing, even = explain(Fixed(maps), X, CLASSES)
     assert nothing.scale == 0 and not nothing.heat.any()
-    assert even.scale == 1 and even.hottest == (0, 0, 0)
+    assert even.scale == 1 and even.hottest == (1, 1, 2)
 
 
 def test_the_hottest_place_is_found_in_the_world():
@@ -40,6 +40,13 @@ def test_the_hottest_place_is_found_in_the_world():
     heat_map = explain(Fixed(maps), X, CLASSES)[0]
     assert heat_map.hottest == (1, 3, 2)
     np.testing.assert_allclose(heat_map.hottest_in_world(affine), (-8, 14, 9))
+
+
+def test_of_a_plateau_the_middle_is_the_hottest_and_of_two_the_larger_has_more_say():
+    maps = torch.zeros(2, 3, 4, 5)
+    maps[:, 2, 1:4] = 1
+    maps[1, 0, 0, 0] = 1
+    assert [heat_map.hottest for heat_map in explain(Fixed(maps), X, CLASSES)] == [(2, 2, 2), (2, 2, 2)]
 
 
 @pytest.mark.parametrize("bad", [-1.0, torch.nan])

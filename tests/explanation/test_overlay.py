@@ -37,7 +37,7 @@ def test_each_plane_goes_through_the_maximum_and_marks_it(heat_map):
     for axes, name in zip(figure.axes[:3], planes, strict=True):
         np.testing.assert_array_equal(axes.images[1].get_array(), planes[name].T)
         assert axes.images[0].get_extent() == axes.images[1].get_extent()
-        (mark,) = axes.lines
+        mark = axes.lines[0]
         assert (mark.get_xdata()[0], mark.get_ydata()[0]) == marks[name]
 
 
@@ -45,6 +45,15 @@ def test_the_most_attended_slices_are_apart_and_leave_out_the_one_shown(heat_map
     heat = np.zeros((2, 2, 16))
     heat[0, 0] = [0, 9, 8, 0, 0, 7, 0, 0, 0, 5, 0, 0, 0, 0, 0, 6]
     assert most_attended(heat, hottest=1) == [5, 15, 9]
+
+
+def test_of_slices_with_the_same_heat_those_near_the_maximum_are_shown_and_lines_say_where():
+    even = HeatMap(torch.ones(20, 16, 32), scale=1.0, target=2)
+    assert even.hottest == (9, 7, 15)
+    assert most_attended(even.heat.numpy(), hottest=15) == [11, 19, 7]
+    figure = draw_overlay(torch.rand(20, 16, 32), AFFINE, even, "a scan")
+    coronal = figure.axes[1]
+    assert [line.get_ydata()[0] for line in coronal.lines] == [15 * 6.0, 11 * 6.0, 19 * 6.0, 7 * 6.0]
 
 
 def test_a_png_with_a_slice_curve_is_written(heat_map, tmp_path):

@@ -119,6 +119,24 @@ def test_a_depth_attention_network_shows_its_slice_gates(tmp_path):
     assert (tmp_path / details[0]["overlay"]).is_file()
 
 
+@pytest.mark.parametrize(("build", "passes"), [(pa_66_m, 2), (da_resnet18, 3)])
+def test_answer_and_heat_map_take_at_most_three_passes_and_no_convolution_is_differentiated(
+    build, passes, tmp_path
+):
+    """The third pass reads the slice gates, for the overlay alone."""
+    network = build(spatial_shape=SHAPE)
+    forward, backward = [], []
+    convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv3d)]
+    convolutions[0].register_forward_hook(lambda *_: forward.append(1))
+    for module in convolutions:
+        module.register_full_backward_hook(lambda *_: backward.append(1))
+    write(tmp_path, network, [[item("a.nii.gz")]])
+    assert (len(forward), len(backward)) == (passes, 0)
+    forward.clear()
+    write(tmp_path, network, [[item("a.nii.gz")]], overlays=False)
+    assert (len(forward), len(backward)) == (2, 0)
+
+
 def test_a_class_that_there_is_not_is_refused(network, tmp_path):
     with pytest.raises(UserError, match="target=3 is not a class; expected 0 to 2"):
         HeatMapWriter(tmp_path, network, default_method(network), NAMES, target=3)

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import torch
 from torch.utils.data import DataLoader
 from toy_chest import chest
 
-from scripts.lobes import LobeMap, LobeRegion, LobeSegmenter, LobeUNet, lobe_segmenter
+from scripts.lobes import LobeMap, LobeRegion, LobeSegmenter, LobeUNet, lobe_segmenter, unpack_lobes
+from scripts.networks import weights_hash
 from scripts.scans import Scan
 from scripts.transforms import LungRegion, ScanDataset, ToGridd, preprocessing
 from scripts.transforms.fingerprint import fingerprint
@@ -43,6 +45,7 @@ def test_the_segmenter_answers_on_its_checkpoints_grid_and_on_the_scan(scan, che
     lobes, on_scan = segmenter(scan), segmenter.on_scan(scan)
     assert lobes.labels.shape == (24, 16, 20)
     assert on_scan.labels.shape == scan.voxels.shape and np.array_equal(on_scan.affine, scan.affine)
+    assert lobes.weights == on_scan.weights == weights_hash(checkpoint)
     assert pickle.loads(pickle.dumps(segmenter)) == segmenter
 
 
@@ -55,12 +58,13 @@ def test_a_segmenter_without_weights_says_so_once_and_is_none(tmp_path, caplog):
 
 
 def test_the_networks_lobes_give_the_box_with_the_margin_in_millimetres(scan):
-    lobes = true_lobes(scan)
+    lobes = replace(true_lobes(scan), weights="ab" * 32)
     box = LobeRegion(margin=12.0, segmenter=lambda _: lobes)(scan)
     low, high = lobes.faces()
     np.testing.assert_allclose(box.low, low - 12 / scan.spacing)
     np.testing.assert_allclose(box.high, high + 12 / scan.spacing)
     assert box.flags == ("box_from_lobe_network",)
+    assert unpack_lobes(box.lobes).weights == "ab" * 32
 
 
 def test_all_sources_give_about_the_same_box(scan):
@@ -80,8 +84,6 @@ def test_implausible_lobes_are_not_passed_on(scan):
 
 
 def test_a_mask_goes_before_the_network(scan, tmp_path):
-    from dataclasses import replace
-
     import nibabel
 
     def never(_):

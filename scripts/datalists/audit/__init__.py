@@ -1,6 +1,7 @@
 """What is wrong with a datalist and its scans, before a network learns it."""
 
-from .auditing import Audit, audit_datalist, check_lists
+from .auditing import Audit, audit_datalist
+from .checking import check_lists
 from .finding import Finding
 from .heeding import HARD_ERRORS, heed_audit
 from .report import one_line, write_report

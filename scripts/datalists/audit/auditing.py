@@ -2,37 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from joblib import cpu_count
-from tqdm import tqdm
 
 from scripts.errors import UserError
 
-from ..building import CLASSES
 from ..reading import read_datalist
-from .features import feature_table, subjects
-from .finding import SKIPPED, Finding, verdict_of
-from .identical_scans import check_identical_scans, file_identity
-from .label_conflict import check_label_conflict
-from .measuring import Measurement, measure_header, measure_scan
-from .near_identical import check_near_identical
-from .patient_overlap import check_patient_overlap
+from .checking import check_scans
+from .finding import Finding, verdict_of
+from .gathering import measure_items
 from .placing import place_items
-from .readable import check_field_of_view, check_intensity, check_readable
-from .shortcuts import check_associations, check_probe
-from .slices import check_slices
-from .store import MeasurementStore, stamp
 
-__all__ = ["AUDIT", "Audit", "audit_datalist", "check_lists", "datalist_hash"]
+__all__ = ["AUDIT", "Audit", "audit_datalist", "datalist_hash"]
 
 AUDIT = "audit.json"  # beside the datalist: where training looks
-Item = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -104,89 +90,16 @@ def audit_datalist(
         raise UserError(f"{datalist}: no scans in it; there is nothing to audit")
     if workers is not None and workers < 1:
         raise UserError(f"workers={workers}: give 1 or more")
-    measured = _measure(items, headers_only, workers or cpu_count(), store, progress)
-    lists = check_lists(items, {key: known.content for key, known in measured.items() if known.content})
+    measured = measure_items(items, headers_only, workers or cpu_count(), store, progress)
     return Audit(
         datalist=str(json.loads(datalist.read_text()).get("name", "")),
         datalist_sha256=datalist_hash(datalist),
         scans=len(items),
         headers_only=headers_only,
-        findings=(*lists, *_check_voxels(items, measured, headers_only), *_check_classes(items, measured)),
+        findings=tuple(check_scans(items, measured, headers_only)),
     )
-
-
-def check_lists(items: Sequence[Item], contents: dict[str, str] | None = None) -> list[Finding]:
-    """Run the checks that the datalist alone answers: cheap enough for the start of every run.
-
-    Args:
-        items: see :func:`~.placing.place_items`.
-        contents: hash of the voxels by ``key``, where they were read.
-    """
-    contents = contents or {}
-    identities = {item["key"]: file_identity(item) for item in items}
-    for key, content in contents.items():
-        identities[key].append(f"content {content}")
-    return [
-        check_patient_overlap(items),
-        check_label_conflict(items, contents),
-        check_identical_scans(items, identities),
-    ]
 
 
 def datalist_hash(datalist: str | Path) -> str:
     """Return the SHA-256 of the file, as a run's record has it."""
     return hashlib.sha256(Path(datalist).read_bytes()).hexdigest()
-
-
-def _check_voxels(items: list[Item], measured: dict[str, Measurement], headers_only: bool) -> list[Finding]:
-    if headers_only:
-        names = ("near_identical_scans", "readable", "intensity")
-        skipped = [Finding(name, SKIPPED, "--headers reads no voxel") for name in names]
-        return [*skipped, check_field_of_view(items, measured), check_slices(items, measured)]
-    signatures = {image: known.signature for image, known in measured.items() if known.signature is not None}
-    return [
-        check_near_identical(items, signatures),
-        check_readable(items, measured),
-        check_intensity(items, measured),
-        check_field_of_view(items, measured),
-        check_slices(items, measured),
-    ]
-
-
-def _check_classes(items: list[Item], measured: dict[str, Measurement]) -> list[Finding]:
-    features = feature_table(items, measured)
-    labels, patients = subjects(items)
-    return [check_associations(features, labels, patients, CLASSES), check_probe(features, labels, patients)]
-
-
-def _measure(
-    items: list[Item], headers_only: bool, workers: int, path: Path | None, progress: bool
-) -> dict[str, Measurement]:
-    """Return the measurement of each key, from the store where its files have not changed."""
-    unique = {item["key"]: item for item in items}
-    stamps = {key: stamp(item, headers_only) for key, item in unique.items()}
-    with MeasurementStore(path) as store:
-        found = {key: known for key, mark in stamps.items() if (known := store.get(mark)) is not None}
-        rest = [item for key, item in unique.items() if key not in found]
-        measuring = _measured(rest, headers_only, workers)
-        for key, known in tqdm(measuring, "auditing", len(rest), disable=not progress, unit="scan"):
-            store.put(stamps[key], known)
-            found[key] = known
-    return found
-
-
-def _measured(items: list[Item], headers_only: bool, workers: int) -> Iterator[tuple[str, Measurement]]:
-    measure = _measure_header if headers_only else _measure_scan
-    if headers_only or min(workers, len(items)) <= 1:  # a header takes less than a process's start
-        yield from map(measure, items)
-        return
-    with ProcessPoolExecutor(min(workers, len(items)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(measure, items, chunksize=1)
-
-
-def _measure_header(item: Item) -> tuple[str, Measurement]:
-    return item["key"], measure_header(item)
-
-
-def _measure_scan(item: Item) -> tuple[str, Measurement]:
-    return item["key"], measure_scan(item)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["FAILED", "PASSED", "SKIPPED", "WARNING", "Finding", "Table", "verdict_of"]
+__all__ = ["FAILED", "PASSED", "SKIPPED", "WARNING", "Finding", "Table", "counted", "verdict_of"]
 
 PASSED, WARNING, FAILED, SKIPPED = "passed", "warning", "failed", "skipped"
 MOST_LINES = 200  # a list of thousands helps nobody; the count is always told
@@ -63,3 +63,12 @@ def verdict_of(findings: Sequence[Finding]) -> str:
     """
     found = {finding.status for finding in findings}
     return next((status for status in (FAILED, WARNING) if status in found), PASSED)
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many.
+
+    >>> counted(1, "scan"), counted(2, "scan")
+    ('1 scan', '2 scans')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -64,7 +64,7 @@ def _geometry(shape: tuple[int, ...], affine: np.ndarray) -> dict[str, Feature]:
         steps[int(target)] = np.linalg.norm(affine[:3, axis])
     steps = np.round(steps, 3)
     return {
-        "orientation": "".join(nibabel.aff2axcodes(affine)),
+        "orientation": "".join(nibabel.orientations.ornt2axcodes(orientation)),
         "columns": float(counts[0]),
         "rows": float(counts[1]),
         "slices": float(counts[2]),

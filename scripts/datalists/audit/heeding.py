@@ -9,7 +9,8 @@ from typing import Any
 from scripts.errors import UserError
 
 from ..reading import read_datalist
-from .auditing import AUDIT, check_lists, datalist_hash
+from .auditing import AUDIT, datalist_hash
+from .checking import check_lists
 from .finding import FAILED, PASSED, Finding
 from .placing import place_items
 

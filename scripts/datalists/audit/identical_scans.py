@@ -6,7 +6,8 @@ from typing import Any
 
 from scripts.scans import split_zip_path
 
-from .finding import FAILED, PASSED, WARNING, Finding
+from .finding import FAILED, PASSED, WARNING, Finding, counted
+from .placing import choice_of
 
 __all__ = ["check_identical_scans", "file_identity"]
 
@@ -36,7 +37,7 @@ def check_identical_scans(
     ]
     if not alike:
         return Finding("identical_scans", PASSED, f"{len(items)} scans, no two the same", numbers=numbers)
-    found = f"{len(alike)} scans are there more than once, {len(over_split)} of them over a split"
+    found = f"{counted(len(alike), 'scan')} there more than once, {len(over_split)} over a split"
     if over_split or two_patients:
         found += f", {len(two_patients)} under two patients"
     return Finding(
@@ -53,11 +54,11 @@ def file_identity(item: Mapping[str, Any]) -> list[str]:
     """Return what a datalist alone tells of a scan's identity: its real path, and its hash where written.
 
     Args:
-        item: with an absolute ``image``, and perhaps ``slices`` and ``sha256``.
+        item: with an absolute ``image``, and perhaps ``slices``, ``series`` and ``sha256``.
     """
     outer, inner = split_zip_path(str(item["image"]))
-    slices = "|".join(item.get("slices", ()))
-    identity = [f"path {os.path.realpath(outer)}::{inner or ''}::{slices}"]
+    choice = choice_of(item)
+    identity = [f"path {os.path.realpath(outer)}::{inner or ''}::{choice}"]
     if item.get("sha256"):
-        identity.append(f"sha256 {item['sha256']}::{slices}")
+        identity.append(f"sha256 {item['sha256']}::{choice}")
     return identity

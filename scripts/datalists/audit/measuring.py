@@ -82,7 +82,7 @@ def measure_scan(item: Mapping[str, Any]) -> Measurement:
     if refused[:1] == ("non_finite",):
         return Measurement(known.header, refused, content=content_hash(scan), slices=known.slices)
     masked = is_masked_body(scan)
-    seams = 0 if masked else out_of_order(scan)  # lungs alone begin and end abruptly
+    seams = 0 if masked or "mask" in refused else out_of_order(scan)  # lungs alone begin and end abruptly
     return Measurement(
         header=known.header,
         refusal=refused,

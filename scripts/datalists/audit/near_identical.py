@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .finding import FAILED, PASSED, WARNING, Finding
+from .finding import FAILED, PASSED, WARNING, Finding, counted
 from .likeness import alike_pairs
 
 __all__ = ["ALIKE", "check_near_identical"]
@@ -37,7 +37,7 @@ def check_near_identical(items: Sequence[dict[str, Any]], signatures: Mapping[st
         for a, b, likeness in told
     ]
     if not told:
-        same = f"; {len(pairs)} pairs of one patient in one place are alike" if pairs else ""
+        same = f", but {counted(len(pairs), 'pair')} of one patient in one place" if pairs else ""
         return Finding(
             "near_identical_scans",
             PASSED,
@@ -47,8 +47,8 @@ def check_near_identical(items: Sequence[dict[str, Any]], signatures: Mapping[st
     return Finding(
         "near_identical_scans",
         FAILED if over_split else WARNING,
-        f"{len(strangers)} pairs of scans under two patients' names are copies of each other, "
-        f"{len(over_split)} pairs lie over a split; look, and give the two names of a patient one name",
+        f"{counted(len(pairs), 'pair')} of scans nearly alike, {len(strangers)} under two patients' names, "
+        f"{len(over_split)} over a split; look at them, and give the two names of a patient one name",
         hard=bool(over_split),
         lines=lines,
         numbers=numbers,

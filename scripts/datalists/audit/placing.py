@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["place_items", "place_of"]
+__all__ = ["choice_of", "place_items", "place_of"]
 
 Item = dict[str, Any]
 
@@ -20,7 +20,7 @@ def place_of(item: Mapping[str, Any], list_name: str) -> str:
 def place_items(lists: Mapping[str, Sequence[Item]]) -> list[Item]:
     """Flatten the lists of a datalist; each item gains its ``place`` and its ``key``.
 
-    Equal keys are the same scan: one file, or one choice of slices of a folder.
+    Equal keys are the same scan: one file, or one choice of slices or series of a folder.
     """
     return [
         {**item, "place": place_of(item, name), "key": _key(item)}
@@ -30,4 +30,14 @@ def place_items(lists: Mapping[str, Sequence[Item]]) -> list[Item]:
 
 
 def _key(item: Mapping[str, Any]) -> str:
-    return "|".join([str(item["image"]), *item.get("slices", ())])
+    return "|".join(filter(None, (str(item["image"]), choice_of(item))))
+
+
+def choice_of(item: Mapping[str, Any]) -> str:
+    """Name what is chosen of the files that a scan lies in.
+
+    >>> choice_of({"series": "3"}), choice_of({"slices": ["1.png", "2.png"]}), choice_of({})
+    ('series 3', '1.png|2.png', '')
+    """
+    series = [f"series {item['series']}"] if item.get("series") else []
+    return "|".join([*series, *item.get("slices", ())])

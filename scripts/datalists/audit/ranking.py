@@ -49,8 +49,12 @@ def weighted_auc(
         wins = pairs = np.zeros(weights.shape[1])
         for fold in np.unique(folds):
             yes, no = (folds == fold) & positive, (folds == fold) & ~positive
-            higher = np.sign(column[yes][:, None] - column[no]) / 2 + 0.5  # 1 won, 0.5 tied
-            wins = wins + (weights[yes] * (higher @ weights[no])).sum(0)
-            pairs = pairs + weights[yes].sum(0) * weights[no].sum(0)
+            order = np.argsort(column[no])
+            losers, drawn = column[no][order], weights[no][order]
+            below = np.concatenate([np.zeros((1, weights.shape[1])), np.cumsum(drawn, axis=0)])
+            lower = np.searchsorted(losers, column[yes], side="left")
+            not_higher = np.searchsorted(losers, column[yes], side="right")
+            wins = wins + (weights[yes] * (below[lower] + below[not_higher]) / 2).sum(0)  # a tie is half won
+            pairs = pairs + weights[yes].sum(0) * below[-1]
         areas.append(wins / np.maximum(pairs, 1))
     return np.mean(areas, axis=0)

@@ -12,6 +12,7 @@ __all__ = ["check_field_of_view", "check_intensity", "check_readable"]
 NOT_HU = {"not_hounsfield", "mask", "constant", "non_finite"}
 NOT_WHOLE = {"partial_thorax", "no_lungs"}
 USUAL_FIELD = (250.0, 550.0)  # mm: the width of a chest, the bore of a scanner
+MASKED = "the body around the lungs is masked away; take the scan from before that"
 CUT = ("lungs_cut_at_top", "lungs_cut_at_bottom")
 
 
@@ -36,10 +37,13 @@ def check_intensity(items: Sequence[dict[str, Any]], measured: Mapping[str, Meas
     declared = sum(item.get("intensity") == "windowed" for item in items)
     numbers = {"not_hounsfield": len(lines), "windowed": declared}
     if lines:
+        masked = sum("masked away" in line for line in lines)
+        cause = f", {masked} of them since their body is masked away" if masked else ""
         return Finding(
             "intensity",
             FAILED,
-            f"{len(lines)} of {len(items)} scans are not in HU; export them with rescale slope and intercept",
+            f"{len(lines)} of {len(items)} scans are not in HU{cause}; take them as they were before "
+            f"they were masked or windowed or lost their rescale slope and intercept",
             lines=lines,
             numbers=numbers,
         )
@@ -51,8 +55,8 @@ def check_intensity(items: Sequence[dict[str, Any]], measured: Mapping[str, Meas
             f"network sees at once; train on one kind",
             numbers=numbers,
         )
-    kind = "declared windowed" if declared else "not refused as HU"
-    return Finding("intensity", PASSED, f"all scans are {kind}", numbers=numbers)
+    kind = "all scans are declared windowed" if declared else "no scan's values contradict HU"
+    return Finding("intensity", PASSED, kind, numbers=numbers)
 
 
 def check_field_of_view(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement]) -> Finding:
@@ -71,13 +75,18 @@ def check_field_of_view(items: Sequence[dict[str, Any]], measured: Mapping[str, 
     return Finding(
         "field_of_view",
         FAILED if partial else WARNING,
-        f"{len(partial)} scans show no whole chest, {len(cut)} end within the lungs, "
-        f"{len(odd)} have an unusual width",
+        f"of {len(items)} scans: {len(partial)} without a whole chest, {len(cut)} that end within the lungs, "
+        f"{len(odd)} of unusual width; take out those without, and see whether the classes differ",
         lines=[*partial, *cut, *odd],
         numbers=numbers,
     )
 
 
 def _refused(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement], wanted: Any) -> list[str]:
-    refusals = [(item["name"], measured[item["key"]].refusal) for item in items]
-    return [f"{name}: [{found[0]}] {found[1]}" for name, found in refusals if found and wanted(found[0])]
+    lines = []
+    for item in items:
+        known = measured[item["key"]]
+        if known.refusal and wanted(known.refusal[0]):
+            code, reason = known.refusal
+            lines.append(f"{item['name']}: [{code}] {MASKED if known.masked_body else reason}")
+    return lines

@@ -1,15 +1,17 @@
 """audit.html and audit.json."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.page import Page
 
 from .auditing import Audit
-from .finding import MOST_LINES, SKIPPED, Finding
+from .finding import FAILED, PASSED, SKIPPED, WARNING, Finding
 
 __all__ = ["one_line", "write_report"]
 
+SHOWN = 25  # lines of a check: more hide what comes below
 TITLES = {
     "patient_overlap": "Patients on both sides of a split",
     "label_conflict": "Contradictory labels",
@@ -48,9 +50,9 @@ def write_report(audit: Audit, output: Path) -> None:
         )
     page.table(
         ("check", "result", "found"),
-        [(_title(finding), finding.status, finding.summary) for finding in audit.findings],
+        [(_title(finding), _result(finding), finding.summary) for finding in _worst_first(audit.findings)],
     )
-    for finding in audit.findings:
+    for finding in _worst_first(audit.findings):
         _add(page, finding)
     page.write(output)
 
@@ -64,14 +66,23 @@ def _title(finding: Finding) -> str:
     return TITLES[finding.check]
 
 
+def _result(finding: Finding) -> str:
+    return f"{finding.status}, stops training" if finding.hard else finding.status
+
+
+def _worst_first(findings: Sequence[Finding]) -> list[Finding]:
+    order = (FAILED, WARNING, PASSED, SKIPPED)
+    return sorted(findings, key=lambda finding: (not finding.hard, order.index(finding.status)))
+
+
 def _add(page: Page, finding: Finding) -> None:
-    if finding.status == SKIPPED:
-        return
+    if finding.status == SKIPPED or not (finding.lines or finding.tables):
+        return  # the summary has said all
     page.section(_title(finding))
     page.notice(finding.status, finding.summary)  # type: ignore[arg-type]
     if finding.lines:
-        more = len(finding.lines) - MOST_LINES
-        rows = [(line,) for line in finding.lines[:MOST_LINES]]
-        page.table(("which",), [*rows, *([(f"... and {more} more",)] if more > 0 else [])])
+        more = len(finding.lines) - SHOWN
+        rows = [(line,) for line in finding.lines[:SHOWN]]
+        page.table(("where",), [*rows, *([(f"... and {more} more, in the JSON file",)] if more > 0 else [])])
     for table in finding.tables:
         page.table(table.columns, table.rows, table.title)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .finding import FAILED, PASSED, Finding
+from .finding import FAILED, PASSED, Finding, counted
 from .measuring import Measurement
 
 __all__ = ["REFUSALS", "check_slices"]
@@ -29,7 +29,7 @@ def check_slices(items: Sequence[dict[str, Any]], measured: Mapping[str, Measure
         for fault, count in known.slices.items():
             if count:
                 word = fault.replace("_", " ")
-                faults.setdefault(fault, []).append(f"{item['name']}: {count} slices {word}")
+                faults.setdefault(fault, []).append(f"{item['name']}: {counted(count, 'slice')} {word}")
         if known.refusal and known.refusal[0] in REFUSALS:
             faults.setdefault(REFUSALS[known.refusal[0]], []).append(f"{item['name']}: {known.refusal[1]}")
         if "upside_down" in known.flags:
@@ -39,11 +39,11 @@ def check_slices(items: Sequence[dict[str, Any]], measured: Mapping[str, Measure
         return Finding(
             "slices", PASSED, f"{len(items)} stacks without a fault that could be seen", numbers=numbers
         )
-    found = ", ".join(f"{len(lines)} with {fault.replace('_', ' ')}" for fault, lines in faults.items())
+    found = ", ".join(f"{len(lines)} {fault.replace('_', ' ')}" for fault, lines in faults.items())
     return Finding(
         "slices",
         FAILED,
-        f"scans with faulty stacks of slices: {found}; correct their order, or take them out",
+        f"scans whose slices are not a whole, regular stack: {found}; correct their order, or take them out",
         lines=[line for lines in faults.values() for line in lines],
         numbers=numbers,
     )

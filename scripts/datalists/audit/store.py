@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,24 +11,26 @@ from types import TracebackType
 from typing import Any
 
 from scripts.errors import UserError
-from scripts.scans import scan_files, split_zip_path
+from scripts.scans import DECLARED_FIELDS, scan_files, split_zip_path
 
 from .measuring import Measurement
 
 __all__ = ["MeasurementStore", "stamp"]
 
 ROOM = Path(__file__).parent
+MEASURING = ("background.py", "header.py", "measuring.py", "signature.py", "slice_order.py")
+UNSAVED = 1.0  # seconds: ten thousand headers would be as many commits
 
 
 def stamp(item: Mapping[str, Any], headers_only: bool) -> str:
     """Return a digest of a scan's files by name, size and time of change, and of the code that measures.
 
     Args:
-        item: with an absolute ``image``, and perhaps ``slices``, ``intensity`` and ``window``.
+        item: with an absolute ``image``, and perhaps what is declared of it.
         headers_only: whether only the header is measured.
     """
     image = str(item["image"])
-    declared = {key: item[key] for key in ("slices", "intensity", "window") if key in item}
+    declared = {key: item[key] for key in DECLARED_FIELDS if key in item}
     parts = [str(headers_only), _code(), image, json.dumps(declared)]
     outer, inner = split_zip_path(image)
     try:
@@ -42,7 +45,7 @@ def stamp(item: Mapping[str, Any], headers_only: bool) -> str:
 @cache
 def _code() -> str:
     """Return a digest of the sources that a measurement depends on."""
-    files = [*sorted(ROOM.glob("*.py")), *sorted((ROOM.parents[1] / "scans").glob("*.py"))]
+    files = [ROOM / name for name in MEASURING] + sorted((ROOM.parents[1] / "scans").rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -55,6 +58,7 @@ class MeasurementStore:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
+        self.saved = 0.0
         try:
             self.database = self._open()
         except sqlite3.DatabaseError:
@@ -83,9 +87,11 @@ class MeasurementStore:
         return None if row is None else Measurement.from_plain(json.loads(row[0]), row[1])
 
     def put(self, key: str, measurement: Measurement) -> None:
-        """Keep a measurement; written at once, so that an interrupted audit goes on where it stopped."""
+        """Keep a measurement; saved within a second, so that a killed audit goes on where it stopped."""
         plain, packed = measurement.as_plain()
         self.database.execute(
             "INSERT OR REPLACE INTO scans VALUES (?, ?, ?)", (key, json.dumps(plain), packed)
         )
-        self.database.commit()
+        if time.monotonic() > self.saved + UNSAVED:
+            self.database.commit()
+            self.saved = time.monotonic()

@@ -1,33 +1,47 @@
-"""A label map of lobes as a DICOM segmentation of the series that it was made from.
+"""A lobe mask as a DICOM segmentation of the series that it was made from.
 
 python -m scripts.delivery.dicom --series DICOM_FOLDER --lobes lobes.nii.gz --output lobes.dcm
+    [--labels totalsegmentator] [--lobe_ckpt_path lobe_model.pt]
 """
 
 import argparse
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from scripts import bundle_root
 from scripts.errors import show_user_errors_in_one_line
+from scripts.lobes import LABEL_TABLES, lobe_unet_from
+from scripts.networks import weights_hash
 
-from . import Producer, lobe_segmentation, read_source
+from .lobes import lobe_producer, lobes_on_source, read_mask
+from .segmentation import lobe_segmentation
+from .source import read_source
+
+__all__ = ["main"]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the segmentation that the command line names."""
-    show_user_errors_in_one_line()
     parser = argparse.ArgumentParser(
         prog="python -m scripts.delivery.dicom", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--series", type=Path, required=True, help="folder of one DICOM CT series")
-    parser.add_argument(
-        "--lobes", type=Path, required=True, help="NIfTI on the series' voxels, labels 1 to 5"
-    )
+    parser.add_argument("--lobes", type=Path, required=True, help="NIfTI, NRRD or MHA on the series' voxels")
+    parser.add_argument("--labels", choices=LABEL_TABLES, default="bundle", help="how it numbers the lobes")
+    parser.add_argument("--lobe_ckpt_path", type=Path, help="the lobe network, if it made the mask")
     parser.add_argument("--output", type=Path, required=True, help="the DICOM file to write")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    show_user_errors_in_one_line()
     version = json.loads(Path(bundle_root(), "configs", "metadata.json").read_text())["version"]
     source = read_source(options.series)
-    segmentation = lobe_segmentation(source, source.load(options.lobes), Producer(version))
+    lobes = read_mask(source, options.lobes, options.labels)
+    if options.lobe_ckpt_path:
+        lobe_unet_from(options.lobe_ckpt_path)  # else it is no lobe network
+        lobes = replace(lobes, weights=weights_hash(options.lobe_ckpt_path))
+    labels = lobes_on_source(source, lobes)
+    segmentation = lobe_segmentation(source, labels, lobe_producer(lobes, version))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     segmentation.save_as(options.output)
     print(f"{len(segmentation.PerFrameFunctionalGroupsSequence)} planes of lobes: {options.output}")

@@ -6,7 +6,7 @@ from typing import Any
 from .codes import ARTIFICIAL_INTELLIGENCE
 from .library import highdicom
 
-__all__ = ["RESEARCH_USE", "Producer"]
+__all__ = ["RESEARCH_USE", "Producer", "unknown_algorithm"]
 
 RESEARCH_USE = "Research use only. Not a medical device. Not verified by a physician."
 NAME = "Chest CT COVID-19 classification"
@@ -61,3 +61,10 @@ class Producer:
             family=ARTIFICIAL_INTELLIGENCE.concept(),
             manufacturer=MANUFACTURER,
         )
+
+
+def unknown_algorithm() -> Any:
+    """Return the identification of what made a lobe mask that came with a scan: nobody says what it was."""
+    return highdicom().AlgorithmIdentificationSequence(
+        name="Lobe mask made elsewhere", family=ARTIFICIAL_INTELLIGENCE.concept(), version="unknown"
+    )

@@ -8,7 +8,7 @@ from scripts.errors import UserError
 
 from .codes import ANATOMICAL_STRUCTURE, LEFT, LOWER_LOBE, MIDDLE_LOBE, RIGHT, UPPER_LOBE, Code
 from .library import highdicom
-from .producer import Producer
+from .producer import Producer, unknown_algorithm
 from .source import SourceSeries
 
 __all__ = ["LOBES", "lobe_segmentation"]
@@ -28,9 +28,10 @@ def lobe_segmentation(source: SourceSeries, lobes: np.ndarray, producer: Produce
 
     Args:
         source: the series that was segmented.
-        lobes: labels as the datalist has them (1 left upper, 2 left lower, 3 right upper, 4 right middle,
+        lobes: labels as this bundle numbers them (1 left upper, 2 left lower, 3 right upper, 4 right middle,
             5 right lower, 0 elsewhere), shape ``(columns, rows, slices)``.
-        producer: of the label map.
+        producer: names the lobe network by its weights; without any, the segments say that the lobes were
+            made elsewhere.
 
     Returns:
         A ``highdicom.seg.Segmentation`` in the series' study and frame of reference.
@@ -65,6 +66,7 @@ def lobe_segmentation(source: SourceSeries, lobes: np.ndarray, producer: Produce
 
 def _describe(number: int, producer: Producer) -> Any:
     hd = highdicom()
+    made_here = bool(producer.weights)
     name, code, side, colour = LOBES[number - 1]
     description = hd.seg.SegmentDescription(
         segment_number=number,
@@ -72,7 +74,7 @@ def _describe(number: int, producer: Producer) -> Any:
         segmented_property_category=ANATOMICAL_STRUCTURE.concept(),
         segmented_property_type=code.concept(),
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=producer.algorithm("Chest CT lobes"),
+        algorithm_identification=producer.algorithm("Chest CT lobes") if made_here else unknown_algorithm(),
         display_color=hd.color.CIELabColor.from_rgb(*colour),
     )
     if side:

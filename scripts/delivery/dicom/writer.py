@@ -5,24 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from ignite.engine import Events
 from monai.engines import Workflow
-from torch.nn.functional import one_hot
 
 from scripts.errors import UserError
-from scripts.explanation import HeatMapMethod
-from scripts.lobes import labels_on_scan, unpack_lobes
+from scripts.explanation import HeatMapMethod, lobes_of
 from scripts.networks import weights_hash
 from scripts.scans import Declaration, file_stem
 
 from .codes import GRADIENT_WEIGHTED_ACTIVATION, SALIENCY
 from .library import highdicom
+from .lobes import lobe_producer, lobes_on_source
 from .parametric_map import heat_parametric_map
 from .producer import Producer
 from .report import classification_report
 from .secondary_capture import heat_captures
-from .segmentation import LOBES, lobe_segmentation
+from .segmentation import lobe_segmentation
 from .source import SourceSeries, read_source
 
 __all__ = ["DicomWriter"]
@@ -33,12 +31,12 @@ class DicomWriter:
 
     Attach it after the handlers that write heat maps and predictions: from them an item has ``answer`` (its
     row), ``heat_map`` (a path in the folder) and ``explained`` (its class). Lobes become a segmentation:
-    those of ``lobes``, the path of a label map on the scan's voxels, else those that the lobe network found
-    when it made the box.
+    those of ``lobes``, the path of a mask on the scan's voxels, else those that the lobe network found when
+    it made the box.
 
     Writes ``dicom/NNNN_NAME/report.dcm``, ``heat_map.dcm``, ``heat_overlay_N.dcm`` and ``lobes.dcm``. A scan
     that is no DICOM series, or one that no object can refer to, keeps its answer, and one line says why it
-    has no objects. A heat map that is 0 everywhere makes none.
+    has no objects. A heat map that is 0 everywhere makes none, nor do lobes that cannot be a patient's.
 
     Args:
         output_dir: the folder that holds predictions.csv too.
@@ -47,6 +45,7 @@ class DicomWriter:
         version: of the bundle.
         method: that made the heat maps; it names its quantity, and its network.
         window: level and width of the overlays' grey values, HU.
+        lobe_labels: how lobe masks are numbered, a key of ``scripts.lobes.LABEL_TABLES``.
 
     Raises:
         UserError: highdicom is not installed.
@@ -60,6 +59,7 @@ class DicomWriter:
         version: str,
         method: HeatMapMethod,
         window: tuple[float, float] = (-500.0, 1500.0),
+        lobe_labels: str = "bundle",
     ) -> None:
         highdicom()
         self.folder = Path(output_dir)
@@ -70,6 +70,7 @@ class DicomWriter:
         gradients = method.name.startswith(("grad_cam", "cam"))
         self.quantity = GRADIENT_WEIGHTED_ACTIVATION if gradients else SALIENCY
         self.window = window
+        self.lobe_labels = lobe_labels
         self.count = self.written = 0
 
     def attach(self, engine: Workflow) -> None:
@@ -114,18 +115,16 @@ class DicomWriter:
                 )
                 captures = heat_captures(source, heat, explained, self.producer, self.window)
                 objects |= {f"heat_overlay_{number}": one for number, one in enumerate(captures, 1)}
-        lobes = _lobes_on(source, item)
-        if lobes is not None:
-            objects["lobes"] = lobe_segmentation(source, lobes, Producer(self.version))
-        return objects
+        return objects | self._lobes(source, item)
 
-
-def _lobes_on(source: SourceSeries, item: Mapping[str, Any]) -> np.ndarray | None:
-    """Return the item's mask; without one the lobe network's labels, whose voxels are larger."""
-    if item.get("lobes"):
-        return source.load(item["lobes"])
-    if not item["image"].meta["lobes"]:
-        return None
-    found = unpack_lobes(item["image"].meta["lobes"])
-    classes = one_hot(torch.from_numpy(found.labels.astype(np.int64)), len(LOBES) + 1).movedim(-1, 0)
-    return labels_on_scan(classes, found.affine, source.affine, source.shape)
+    def _lobes(self, source: SourceSeries, item: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            known = lobes_of(item, self.lobe_labels)
+            if known is None:
+                return {}
+            lobes, _ = known
+            producer = lobe_producer(lobes, self.version)
+            return {"lobes": lobe_segmentation(source, lobes_on_source(source, lobes), producer)}
+        except UserError as mistake:
+            print(f"no DICOM lobes for {mistake}")
+            return {}

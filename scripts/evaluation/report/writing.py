@@ -64,8 +64,10 @@ def write_report(
         raise UserError(f"{output_dir}: neither predictions.csv nor held_out.csv is there; nothing to report")
     preprocessing = preprocessing or default_preprocessing(LungRegion(), GRID)
     features = measure_scans(_needed(sets, lists), preprocessing, cache_dir)
+    heat_maps = heat_map_pictures(run.path, sets[0].shown, CLASSES)
     content = _content(run, sets, lists, features, list(prior or shares))
     content |= {"datalist": str(datalist), "training_prior": recorded}
+    content["heat_maps"] = [caption for _, caption in heat_maps]
     content["claim"] = claim_items(content)
     content["limits"] = limits_of(content)
     (run.path / "report.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
@@ -74,7 +76,6 @@ def write_report(
         return run.path / "report.json"
     items = {item["name"]: item for part in lists.values() for item in part}
     pictures = thumbnails(content["mistakes"], items, preprocessing, cache_dir)
-    heat_maps = heat_map_pictures(run.path, sets[0].shown, CLASSES)
     path = run.path / "report.html"
     draw_page(content, run, sets, pictures, heat_maps).write(path)
     print(f"report: {path}")
@@ -98,7 +99,6 @@ def _content(
         "averaging": averaging_gains(run),
         "costs_in_seconds_a_scan": run.costs,
         "mistakes": mistakes(sets[0].shown, CLASSES),
-        "heat_maps": any(sets[0].shown.heat_maps),
         "run": {name: value for name, value in run.settings.items() if name != "packages"},
         "environment": {name: _version(name) for name in LIBRARIES},
     }

@@ -34,7 +34,7 @@ def read_dicom(files: list[ScanFile], declared: Declaration, name: str) -> Volum
         name: of the scan, for messages.
 
     Returns:
-        The volume, flagged ``sharp_kernel`` where the header names one.
+        The volume with its patient's id, flagged ``sharp_kernel`` where the header names one.
 
     Raises:
         RefusedScan: not one patient, series and orientation; a slice missing or there twice; unreadable.
@@ -43,7 +43,8 @@ def read_dicom(files: list[ScanFile], declared: Declaration, name: str) -> Volum
     rows, columns = slices[0].size
     check_voxels((columns, rows, len(slices)), name)
     sharp = any(is_sharp(slice_.kernel) for slice_ in slices)
-    return Volume(_pixels(slices, name), affine, ("sharp_kernel",) if sharp else ())
+    flags = ("sharp_kernel",) if sharp else ()
+    return Volume(_pixels(slices, name), affine, flags, patient=slices[0].patient)
 
 
 def dicom_order(files: list[ScanFile], declared: Declaration, name: str) -> tuple[list[ScanFile], np.ndarray]:

@@ -48,7 +48,7 @@ class Slice:
     Attributes:
         file: that holds it.
         frame: its number in the file, from 0.
-        patient: id, only to be compared.
+        patient: id or "", only to be compared and turned into a key.
         series: SeriesInstanceUID, only to be compared.
         series_number: as written, or "".
         image_type: words in capitals, such as ORIGINAL, PRIMARY, AXIAL.
@@ -138,7 +138,7 @@ def _slices(header: Any, file: ScanFile) -> Iterator[Slice]:
         yield Slice(
             file,
             index,
-            str(header.get("PatientID")),
+            str(header.get("PatientID") or ""),
             str(header.get("SeriesInstanceUID")),
             str(header.get("SeriesNumber") or ""),
             _words(header.get("ImageType")),

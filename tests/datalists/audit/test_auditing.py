@@ -5,7 +5,7 @@ import pytest
 from audited import mask_body, phantom_items, write_datalist
 
 from scripts.datalists import audit_datalist
-from scripts.datalists.audit import auditing
+from scripts.datalists.audit import auditing, gathering
 from scripts.errors import UserError
 
 
@@ -30,7 +30,7 @@ def test_clean_phantoms_raise_no_alarm(clean):
 
 def test_a_second_audit_reads_no_scan_and_says_the_same(clean, phantoms, monkeypatch):
     audit, store = clean
-    monkeypatch.setattr(auditing, "measure_scan", None)
+    monkeypatch.setattr(gathering, "measure_scan", None)
     assert audit_datalist(phantoms / "datalist.json", workers=1, store=store) == audit
 
 
@@ -72,11 +72,14 @@ def test_bodies_masked_in_one_class_are_named_in_the_tables(clean, phantoms, tmp
     datalist = write_datalist(tmp_path, items)
     audit = audit_datalist(datalist, workers=1, store=tmp_path / "store.sqlite")
     tables = finding(audit, "class_tables")
-    assert tables.status == "failed" and "masked_body (V 1.00)" in tables.summary
+    assert tables.status == "failed" and "class: masked_body (V 1.00)" in tables.summary  # named first
+    blanked, lines = sum(item["label"] == 0 for item in items), finding(audit, "intensity").lines
+    assert len(lines) == blanked and all("masked away" in line for line in lines)
+    assert f"{blanked} of them since their body is masked away" in finding(audit, "intensity").summary
 
 
 def test_headers_alone_need_no_voxel(phantoms, monkeypatch):
-    monkeypatch.setattr(auditing, "measure_scan", None)
+    monkeypatch.setattr(gathering, "measure_scan", None)
     audit = audit_datalist(phantoms / "datalist.json", headers_only=True)
     assert status(audit)["near_identical_scans"] == "skipped" and status(audit)["class_tables"] == "passed"
     shown = finding(audit, "class_tables").numbers

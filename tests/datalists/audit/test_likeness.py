@@ -38,8 +38,25 @@ def test_a_variant_of_one_meets_the_whole_of_the_other():
 
 
 def test_blocks_do_not_change_the_pairs(monkeypatch):
-    found = signatures(30)
-    found[29, 0] = found[1, 0]
+    found = signatures(16)
+    found[15, 0] = found[1, 0]
     whole = alike_pairs(found, 0.15)
     monkeypatch.setattr("scripts.datalists.audit.likeness.BLOCK", 7)
     assert [pair[:2] for pair in alike_pairs(found, 0.15)] == [pair[:2] for pair in whole]
+
+
+def test_sketches_miss_no_pair_whatever_the_noise_on_a_copy():
+    """Oracle: the correlation itself, of copies with more and more noise, from 0.98 down to 0.8."""
+    random = np.random.default_rng(3)
+    first = random.normal(size=(40, *SHAPE))
+    second = first + np.linspace(0.2, 0.75, 40)[:, None, None, None] * random.normal(size=first.shape)
+    found = np.clip(np.stack([first, second], 1).reshape(80, 1, *SHAPE) * 25, -127, 127).astype(np.int8)
+    whole = found.reshape(80, -1).astype(float)
+    cosines = (
+        (whole[::2] * whole[1::2]).sum(1)
+        / np.linalg.norm(whole[::2], axis=1)
+        / np.linalg.norm(whole[1::2], axis=1)
+    )
+    expected = [(2 * k, 2 * k + 1) for k in np.flatnonzero(cosines >= 0.9)]
+    assert 10 < len(expected) < 35
+    assert [(i, j) for i, j, _ in alike_pairs(found, 0.9)] == expected

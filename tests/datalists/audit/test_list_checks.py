@@ -77,11 +77,12 @@ def test_a_copy_within_one_patient_and_fold_only_warns():
     assert finding.status == "warning" and not finding.hard
 
 
-def test_two_slice_choices_of_one_folder_are_two_scans():
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [({"slices": ["1.png", "2.png"]}, {"slices": ["3.png", "4.png"]}), ({"series": "3"}, {"series": "4"})],
+)
+def test_two_choices_of_one_folder_are_two_scans(one, other):
     first, second = items(2)
-    folder = {"image": "/data/folder"}
-    lists = {
-        "training": [first | folder | {"slices": ["1.png", "2.png"], "fold": 0}],
-        "test": [second | folder | {"slices": ["3.png", "4.png"]}],
-    }
+    folder = {"image": "/data/folder", "sha256": "a"}
+    lists = {"training": [first | folder | one | {"fold": 0}], "test": [second | folder | other]}
     assert found(place_items(lists), "identical_scans").status == "passed"

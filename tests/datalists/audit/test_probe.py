@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 from feature_tables import cohort, masked
+from sklearn.linear_model import Ridge
 
 from scripts.datalists.audit.encoding import encode
-from scripts.datalists.audit.probe import probe_shortcuts
+from scripts.datalists.audit.probe import PENALTY, _ridge, probe_shortcuts
 
 
 def probe(table, labels, patients, shuffles=199):
@@ -15,6 +16,14 @@ def test_a_shortcut_is_found_sized_and_named():
     assert found.p_value == 1 / 200 and 0.5 < found.interval[0] < found.auc < found.interval[1]
     assert max(found.alone, key=lambda name: found.alone[name][0]) == "x0"
     assert max(found.importance, key=found.importance.get) == "x0"
+
+
+def test_the_classifier_is_scikit_learn_s_ridge():
+    table, labels, _ = cohort(60, seed=0)
+    matrix, wanted = encode(table).matrix, np.eye(3, dtype=np.float32)[labels]
+    slopes, level = _ridge(matrix, wanted)
+    expected = Ridge(alpha=PENALTY).fit(matrix, wanted).predict(matrix)
+    np.testing.assert_allclose(matrix @ slopes + level, expected, atol=1e-5)
 
 
 def test_noise_is_no_shortcut():

@@ -31,6 +31,15 @@ def test_scores_of_two_folds_are_never_compared(scored):
     assert weighted_auc(moved, wanted, folds, np.ones((50, 1))) == pytest.approx(before)
 
 
+def test_a_fold_of_one_class_has_no_pairs(scored):
+    scores, wanted, labels = scored
+    folds = (labels == 2).astype(int)
+    inner = labels != 2
+    expected = held_out_auc(scores[inner, None, :2], wanted[inner, None, :2], folds[inner])
+    found = weighted_auc(scores[:, :2], wanted[:, :2], folds, np.ones((50, 1)))
+    assert found == pytest.approx(expected)
+
+
 def test_a_weight_of_two_is_a_scan_twice(scored):
     scores, wanted, _ = scored
     weights = np.random.default_rng(1).integers(3, size=50)

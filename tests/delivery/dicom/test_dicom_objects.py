@@ -111,21 +111,50 @@ def test_the_heat_comes_back_in_floats_bit_for_bit(source, heat, tmp_path):
 
 def test_overlays_lie_on_the_slices_with_the_heat_and_show_them(source, heat):
     captures = heat_captures(source, heat, "COVID-19", PRODUCER, window=(-500.0, 1500.0))
-    places = {tuple(header.ImagePositionPatient): index for index, header in enumerate(source.slices)}
-    indices = [places[tuple(capture.ImagePositionPatient)] for capture in captures]
+    slices = [header.SOPInstanceUID for header in source.slices]
+    indices = [slices.index(capture.SourceImageSequence[0].ReferencedSOPInstanceUID) for capture in captures]
     assert 7 in indices and indices == sorted(set(indices))
     assert len({capture.SeriesInstanceUID for capture in captures}) == 1
     assert [capture.InstanceNumber for capture in captures] == list(range(1, len(captures) + 1))
     capture = captures[indices.index(7)]
-    assert capture.SourceImageSequence[0].ReferencedSOPInstanceUID == source.slices[7].SOPInstanceUID
-    pixels = capture.pixel_array
+    assert capture.pixel_array.shape == (220, 260, 3)  # 22 x 26, ten times as large
+    for offset in (0, 9):  # the first and the last of the ten pixels that repeat one
+        assert np.array_equal(capture.pixel_array[offset + 30 :: 10], capture.pixel_array[30::10])
+    pixels = capture.pixel_array[5::10, 5::10]
     grey = np.clip((source.hounsfield(7) + 1250) / 1500, 0, 1) * 255
     cold = heat[:, :, 7].T == 0
-    cold[:12] = False  # the caption
+    cold[:3] = False  # the caption
     np.testing.assert_allclose(pixels[cold], np.repeat(grey[cold][:, None], 3, axis=1), atol=0.51)
     hot = pixels[17, 6].astype(int)
     assert np.ptp(hot) > 60  # coloured
-    assert np.ptp(pixels[:12], axis=2).max() > 60  # the caption is yellow
+
+
+def test_overlays_of_enlarged_slices_keep_their_edges(source, heat):
+    """Oracle: the outer corner of the first pixel, and the middle of the slice, in patient coordinates."""
+    capture = heat_captures(source, heat, "COVID-19", PRODUCER, window=(-500.0, 1500.0))[0]
+    header = next(
+        header
+        for header in source.slices
+        if header.SOPInstanceUID == capture.SourceImageSequence[0].ReferencedSOPInstanceUID
+    )
+
+    def place(dataset, row, column):  # in shares of the height and width
+        along_row, along_column = np.reshape(dataset.ImageOrientationPatient, (2, 3)).astype(float)
+        down, right = np.array(dataset.PixelSpacing, dtype=float)
+        steps = along_row * right * (column * dataset.Columns - 0.5)
+        steps += along_column * down * (row * dataset.Rows - 0.5)
+        return np.array(dataset.ImagePositionPatient, dtype=float) + steps
+
+    for share in ((0, 0), (0, 1), (0.5, 0.25), (1, 1)):
+        np.testing.assert_allclose(place(capture, *share), place(header, *share), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["COVID-19", "other pneumonia"])
+def test_the_caption_is_whole_and_legible_on_a_narrow_slice(source, heat, name):
+    for capture in heat_captures(source, heat, name, PRODUCER, window=(-500.0, 1500.0)):
+        red, green, blue = np.moveaxis(capture.pixel_array[:24].astype(int), 2, 0)
+        rows, columns = np.nonzero((red == green) & (red - blue > 200))  # yellow on black or white
+        assert np.ptp(rows) >= 10 and 200 < columns.max() < capture.Columns - 1
 
 
 def test_the_report_holds_each_probability_and_who_gave_it(source, tmp_path):
@@ -167,6 +196,7 @@ def objects(source, lobes, heat):
     return [
         classification_report(source, ANSWER, NAMES, PRODUCER),
         lobe_segmentation(source, lobes, PRODUCER),
+        lobe_segmentation(source, lobes, Producer("0.1.0")),
         heat_parametric_map(source, heat, "COVID-19", PRODUCER),
         heat_captures(source, heat, "COVID-19", PRODUCER, window=(-500.0, 1500.0))[0],
     ]
@@ -188,7 +218,7 @@ def test_all_belong_to_the_patient_the_study_and_the_frame_of_reference(source, 
         assert dataset.SeriesInstanceUID != header.SeriesInstanceUID
         assert "research use only" in dataset.SeriesDescription
     assert {dataset.get("FrameOfReferenceUID") for dataset in datasets[1:]} == {header.FrameOfReferenceUID}
-    assert len({dataset.SeriesInstanceUID for dataset in datasets}) == 4
+    assert len({dataset.SeriesInstanceUID for dataset in datasets}) == len(datasets)
 
 
 def test_the_standard_s_validator_finds_no_error(source, lobes, heat, tmp_path):

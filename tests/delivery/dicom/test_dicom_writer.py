@@ -2,10 +2,8 @@
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import nibabel
-import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
@@ -13,15 +11,12 @@ from monai.bundle import ConfigWorkflow
 from scripts import bundle_root
 from scripts.delivery.dicom import DicomWriter, frames_on_source, read_source
 from scripts.delivery.dicom.pictures import draw_objects
-from scripts.delivery.dicom.writer import _lobes_on
 from scripts.errors import UserError
 from scripts.evaluation import read_predictions
 from scripts.explanation import default_method
-from scripts.lobes import LobeMap, pack_lobes
 from scripts.networks import pa_66_m
 from scripts.phantoms import draw_phantom
 from scripts.phantoms.dicom_series import write_dicom_series
-from scripts.scans import Scan
 
 SHAPE = (24, 24, 16)
 
@@ -55,18 +50,6 @@ def test_inference_answers_a_series_in_dicom_and_says_in_a_line_why_not_another_
     written = {path.name for path in draw_objects(source, folder, tmp_path / "pictures")}
     assert "report.txt" in written and len(written) == len(list(folder.iterdir()))
     assert second["prediction"] in (tmp_path / "pictures" / "report.txt").read_text()
-
-
-def test_lobes_that_made_the_box_come_back_on_the_series_voxels(placed):
-    source = read_source(placed[0])
-    labels = np.zeros(source.shape, dtype=np.uint8)
-    for label, corner in enumerate([(2, 3, 1), (9, 4, 2), (14, 11, 3), (3, 15, 5), (19, 2, 8)], 1):
-        labels[tuple(slice(c, c + 2) for c in corner)] = label
-    canonical = Scan.from_array(labels, source.affine)
-    packed = pack_lobes(LobeMap(canonical.voxels, canonical.affine))
-    item = {"image": SimpleNamespace(meta={"lobes": packed})}
-    np.testing.assert_array_equal(_lobes_on(source, item), labels)
-    assert _lobes_on(source, {"image": SimpleNamespace(meta={"lobes": ""})}) is None
 
 
 def test_without_highdicom_the_run_ends_before_it_starts(monkeypatch, tmp_path):

@@ -1,0 +1,113 @@
+"""DICOM folders as archives give them."""
+
+import numpy as np
+from faults import AFFINE, ARRAY, COUNT, also, cut, damaged, link, series
+from scan_writers import write_enhanced
+from toy_chest import chest
+
+CORONAL = [1, 0, 0, 0, 0, -1]
+
+
+def first_file(folder):
+    return sorted(folder.iterdir())[COUNT // 2]
+
+
+def at_height(k, gap=0.0):
+    """Return a slice's position with a jump of `gap` mm in the middle of the stack."""
+    lps = np.diag([-1, -1, 1, 1]) @ AFFINE
+    place = (lps @ [0, 0, k, 1])[:3]
+    return [*place[:2].tolist(), float(place[2] + gap * (k >= COUNT // 2))]
+
+
+def sideways(k):
+    place = at_height(k)
+    return [place[0] + 5.0 * (k == 9), *place[1:]]
+
+
+def thick(folder):
+    """Write a second, coarser series of the same chest."""
+    return series(folder, *chest((6.0, 5.4, 16.0)), SeriesInstanceUID="1.2.9", SeriesNumber=9)
+
+
+DICOM = {
+    "a good series": ("", series),
+    "an enhanced CT": ("", lambda f: write_enhanced(f / "a.dcm", ARRAY, AFFINE)),
+    "reversed slices": ("", lambda f: series(f, InstanceNumber=lambda k: int(COUNT - k))),
+    "two patients": ("several_patients", lambda f: also(series(f), series(f, PatientID="p2", keep=range(9)))),
+    "two kernels": (
+        "several_series",
+        lambda f: also(series(f), series(f, SeriesInstanceUID="1.2.9", SeriesNumber=9)),
+    ),
+    "one of two, chosen": (
+        "",
+        lambda f: {"image": also(thick(f), series(f)), "series": "9"},
+    ),
+    "a series that is not there": ("series_not_found", lambda f: {"image": series(f), "series": "77"}),
+    "thin and thick": ("", lambda f: also(series(f), thick(f))),
+    "scouts in the series": (
+        "",
+        lambda f: also(
+            series(f),
+            series(
+                f,
+                keep=[3],
+                SeriesNumber=1,
+                ImageOrientationPatient=CORONAL,
+                ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"],
+            ),
+        ),
+    ),
+    "scouts alone": ("not_ct", lambda f: series(f, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])),
+    "projections alone": ("not_ct", lambda f: series(f, ImageType=["DERIVED", "SECONDARY", "MIP"])),
+    "a reformat beside": (
+        "",
+        lambda f: also(
+            series(f), series(f, SeriesNumber=5, SeriesInstanceUID="1.2.9", ImageOrientationPatient=CORONAL)
+        ),
+    ),
+    "a reformat alone": ("not_axial", lambda f: series(f, ImageOrientationPatient=CORONAL)),
+    "structures beside": (
+        "",
+        lambda f: also(
+            series(f), series(f, keep=[1], Modality="RTSTRUCT", SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3")
+        ),
+    ),
+    "structures alone": (
+        "not_ct",
+        lambda f: series(f, Modality="RTSTRUCT", SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3"),
+    ),
+    "an MR": ("not_ct", lambda f: series(f, Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4")),
+    "an X-ray": (
+        "not_ct",
+        lambda f: series(f, keep=[9], Modality="DX", SOPClassUID="1.2.840.10008.5.1.4.1.1.1.1"),
+    ),
+    "one slice of a series": ("too_few_slices", lambda f: series(f, keep=[9])),
+    "a gap": ("missing_slices", lambda f: series(f, keep=[*range(9), *range(14, COUNT)])),
+    "a slice without its magic word": (
+        "missing_slices",
+        lambda f: also(series(f, keep=range(COUNT)), damaged(f / "series" / "020.dcm", 128, 4)),
+    ),
+    "slices there twice": ("duplicate_slices", lambda f: also(series(f), series(f, SeriesNumber=2))),
+    "an uneven step": (
+        "uneven_slices",
+        lambda f: series(f, ImagePositionPatient=lambda k: at_height(k, 3.0)),
+    ),
+    "a slice aside": ("uneven_slices", lambda f: series(f, ImagePositionPatient=sideways)),
+    "two orientations": (
+        "several_orientations",
+        lambda f: also(series(f), series(f, keep=[4], SeriesNumber=4, ImageOrientationPatient=CORONAL)),
+    ),
+    "no pixel spacing": ("bad_geometry", lambda f: series(f, PixelSpacing=None)),
+    "a pixel spacing of 0": ("bad_geometry", lambda f: series(f, PixelSpacing=[0, 0])),
+    "no position": ("bad_geometry", lambda f: series(f, ImagePositionPatient=None)),
+    "an orientation of zeros": ("bad_geometry", lambda f: series(f, ImageOrientationPatient=[0] * 6)),
+    "a rescale slope of 0": ("bad_rescale", lambda f: series(f, RescaleSlope=0)),
+    "a rescale intercept of 0": ("not_hounsfield", lambda f: series(f, RescaleIntercept=0)),
+    "a slice cut short": ("unreadable", lambda f: also(series(f), cut(first_file(f / "series")))),
+    "a header cut short": ("unreadable", lambda f: also(series(f), cut(first_file(f / "series"), 0.05))),
+    "a slice that is a dead link": (
+        "unreadable",
+        lambda f: also(series(f), link(f / "series/z.dcm", f / "none")),
+    ),
+    "a folder linked into itself": ("", lambda f: also(series(f), link(f / "series" / "loop", f / "series"))),
+}

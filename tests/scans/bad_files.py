@@ -1,0 +1,113 @@
+"""Files, folders, zips and names that are no scans, or hide one."""
+
+import gzip
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+from faults import AFFINE, ARRAY, WINDOW, also, cut, damaged, link, nifti, pictures, series, text
+from scan_writers import write_itk, write_zip
+
+
+def zipped(folder, members):
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return folder / "a.zip"
+
+
+def locked(path):
+    """Mark every member of a zip as encrypted."""
+    content = path.read_bytes().replace(b"PK\3\4\x14\0\0\0", b"PK\3\4\x14\0\1\0")
+    path.write_bytes(content.replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0"))
+    return path
+
+
+def renamed(path, name):
+    return path.rename(path.with_name(name))
+
+
+def made(path, make):
+    make(path)
+    return path
+
+
+FILES = {
+    "no such file": ("not_found", lambda f: f / "none.nii.gz"),
+    "an empty file": ("empty_file", lambda f: made(f / "a.nii", Path.touch)),
+    "an empty gz": ("empty_file", lambda f: made(f / "a.nii.gz", Path.touch)),
+    "text called nii": ("unreadable", lambda f: text(f, "a.nii")),
+    "text called nii.gz": ("unreadable", lambda f: text(f, "a.nii.gz")),
+    "text called mha": ("unreadable", lambda f: text(f, "a.mha")),
+    "text called nrrd": ("unreadable", lambda f: text(f, "a.nrrd")),
+    "a text file": ("unsupported", lambda f: text(f, "notes.txt")),
+    "a pipe": ("unsupported", lambda f: made(f / "a.nii", os.mkfifo)),
+    "a folder called nii": ("not_found", lambda f: made(f / "a.nii", Path.mkdir)),
+    "an empty folder": ("not_found", lambda f: made(f / "a", Path.mkdir)),
+    "a folder of junk": ("not_found", lambda f: also(f, text(f, "a.txt"), text(f, "b"), text(f, ".c"))),
+    "a link to itself": ("not_found", lambda f: link(f / "a.nii", f / "a.nii")),
+    "a dead link": ("not_found", lambda f: link(f / "a.nii", f / "b.nii")),
+    "half a gz": ("unreadable", lambda f: cut(nifti(f))),
+    "half a nii": ("unreadable", lambda f: cut(nifti(f, name="a.nii"))),
+    "half a nifti header": ("unreadable", lambda f: cut(nifti(f, name="a.nii"), 0.0005)),
+    "a gz of half a header": (
+        "unreadable",
+        lambda f: made(f / "a.nii.gz", lambda path: path.write_bytes(gzip.compress(bytes(99)))),
+    ),
+    "flipped bytes in a gz": ("unreadable", lambda f: damaged(nifti(f), 20_000)),
+    "flipped bytes in a checksum": ("unreadable", lambda f: damaged(nifti(f), -8, 4)),
+    "flipped nifti size": ("", lambda f: damaged(nifti(f, name="a.nii"), 0, 4)),
+    "flipped nifti type": ("unreadable", lambda f: damaged(nifti(f, name="a.nii"), 70, 2)),
+    "half an mha": ("unreadable", lambda f: cut(write_itk(f / "a.mha", ARRAY, AFFINE))),
+    "half an nrrd": ("unreadable", lambda f: cut(write_itk(f / "a.nrrd", ARRAY, AFFINE))),
+    "an mhd without raw": (
+        "unreadable",
+        lambda f: also(write_itk(f / "a.mhd", ARRAY, AFFINE), (f / "a.raw").unlink()),
+    ),
+}
+ZIPS = {
+    "a zip of DICOM": ("", lambda f: write_zip(f / "a.zip", series(f))),
+    "a zip of pictures": (
+        "",
+        lambda f: {"image": f"{write_zip(f / 'a.zip', pictures(f))}::CP/1/2", **WINDOW},
+    ),
+    "a zip of undeclared pictures": ("not_hounsfield", lambda f: write_zip(f / "a.zip", pictures(f))),
+    "a folder that the zip lacks": ("not_found", lambda f: f"{write_zip(f / 'a.zip', pictures(f))}::CP/9"),
+    "an empty zip": ("not_found", lambda f: zipped(f, {})),
+    "a zip of text": ("not_found", lambda f: zipped(f, {"a/readme": "text"})),
+    "a zip in a zip": (
+        "not_found",
+        lambda f: zipped(f, {"a.zip": write_zip(f / "b.zip", pictures(f)).read_bytes()}),
+    ),
+    "a zip that climbs out": ("not_found", lambda f: zipped(f, {f"../../x/{n}.png": "x" for n in range(9)})),
+    "a zip of absolute names": ("not_found", lambda f: zipped(f, {f"/etc/{n}.png": "x" for n in range(9)})),
+    "a zip bomb": ("too_large", lambda f: zipped(f, {f"a/{n}.png": bytes(2**23) for n in range(9)})),
+    "half a zip": ("unreadable", lambda f: cut(write_zip(f / "a.zip", pictures(f)))),
+    "text called zip": ("unreadable", lambda f: text(f, "a.zip")),
+    "a zip of pictures with a password": (
+        "unreadable",
+        lambda f: {"image": locked(write_zip(f / "a.zip", pictures(f))), **WINDOW},
+    ),
+    "a zip of DICOM with a password": ("unreadable", lambda f: locked(write_zip(f / "a.zip", series(f)))),
+    "a zip with a password in a folder": (
+        "unreadable",
+        lambda f: also(f, locked(write_zip(f / "a.zip", series(f))), shutil.rmtree(f / "series")),
+    ),
+    "a folder of a zip with a password": (
+        "unreadable",
+        lambda f: f"{locked(write_zip(f / 'a.zip', series(f)))}::CP/1/2",
+    ),
+    "flipped bytes in a zip": (
+        "unreadable",
+        lambda f: {"image": damaged(write_zip(f / "a.zip", pictures(f)), 9000), **WINDOW},
+    ),
+}
+NAMES = {
+    "a unicode name": ("", lambda f: nifti(f, name="тест 胸部 é 🫁.nii.gz")),
+    "a name of 255 bytes": ("", lambda f: nifti(f, name="x" * 248 + ".nii.gz")),
+    "a name with colons and quotes": ("", lambda f: nifti(f, name="a::b 'c' \"d\".nii.gz")),
+    "a name with a newline": ("", lambda f: nifti(f, name="a\nb.nii.gz")),
+    "a name in capitals": ("", lambda f: renamed(nifti(f), "SCAN.NII.GZ")),
+    "a name too long": ("unreadable", lambda f: f / ("x" * 300 + ".nii.gz")),
+}
