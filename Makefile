@@ -22,8 +22,7 @@ demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find l
 	.venv/bin/python -m scripts.phantoms --output_dir demo/new_phantoms --count 12 --seed 1 --severity moderate severe
 	$(RUN) inference --config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
 		--scans demo/new_phantoms/images --ckpt_path demo/run/model.pt --output_dir demo/answers
-	.venv/bin/python -m scripts.phantoms --output_dir demo/lobe_phantoms --count 150 --seed 2 --size 96 96 72 --population fissures
-	$(RUN) training --config_file $(LOBE_CONFIGS) --dataset_dir demo/lobe_phantoms --output_dir demo/lobe_run
+	$(RUN) training --config_file $(LOBE_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/lobe_run
 	$(RUN) inference --config_file "['configs/inference_lobes.yaml','configs/recipe_lobes_demo.yaml']" \
 		--scans demo/new_phantoms/images --ckpt_path demo/lobe_run/lobe_model.pt --output_dir demo/lobes
 ifneq ($(REAL_SCANS),)
