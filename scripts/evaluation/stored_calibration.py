@@ -84,7 +84,8 @@ class Calibration:
         if not path.is_file():
             return None
         stored = cls.read(path)
-        if stored.checkpoint_sha256 not in (None, weights_hash(ckpt_path)):
+        owner = stored.checkpoint_sha256
+        if owner is not None and owner != weights_hash(ckpt_path):
             raise OtherWeights(
                 f"{path}: belongs to other weights than {ckpt_path}; evaluate these to fit their own, "
                 f"or remove it"

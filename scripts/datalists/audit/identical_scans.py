@@ -37,7 +37,7 @@ def check_identical_scans(
     ]
     if not alike:
         return Finding("identical_scans", PASSED, f"{len(items)} scans, no two the same", numbers=numbers)
-    found = f"{counted(len(alike), 'scan')} there more than once, {len(over_split)} over a split"
+    found = f"{counted(len(alike), 'scan')} found more than once, {len(over_split)} over a split"
     if over_split or two_patients:
         found += f", {len(two_patients)} under two patients"
     return Finding(
