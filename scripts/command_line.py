@@ -94,8 +94,7 @@ def begin_run() -> None:
     configs = command_line.configs()
     for flag, value in command_line.overrides.items():
         check_name(flag, configs.get(), command_line.files)
-        default = configs.get(flag)
-        expected = None if _is_expression(value) else _expected(flag, value, default)
+        expected = None if _is_expression(value) else _expected(flag, value, configs.get(flag))
         if expected:
             raise UserError(f"--{flag} {value}: {expected} is expected")
 
@@ -127,16 +126,15 @@ def _expected(flag: str, value: Any, default: Any) -> str | None:
         return None if _is_usable(value) else "a device of this machine, such as cpu"
     if value is None:
         return None
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    whole = isinstance(value, int) and not isinstance(value, bool)
     if flag in SMALLEST:
-        fits = number and isinstance(value, int) and value >= SMALLEST[flag]
-        return None if fits else f"a whole number, {SMALLEST[flag]} or more,"
+        return None if whole and value >= SMALLEST[flag] else f"a whole number, {SMALLEST[flag]} or more,"
     if isinstance(default, bool):
         return None if isinstance(value, bool) else "True or False"
     if isinstance(default, int):
-        return None if number and isinstance(value, int) else "a whole number"
+        return None if whole else "a whole number"
     if isinstance(default, float):
-        return None if number else "a number"
+        return None if whole or isinstance(value, float) else "a number"
     if isinstance(default, list) and default and all(isinstance(entry, (int, float)) for entry in default):
         return None if isinstance(value, (list, tuple)) else f"a list such as {default}"
     return None
