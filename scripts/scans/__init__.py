@@ -14,10 +14,9 @@ from .patient_keys import PatientKeys, share_patient_salt
 from .reading import ScanReader, read_scan
 from .refusal import CODES, RefusedScan
 from .resampling import resample
-from .scan import AIR, Scan, box_affine
+from .scan import AIR, Scan, Volume, box_affine
 from .scan_files import ScanFile, scan_exists, scan_files
 from .series import series_files
-from .volume import Volume
 from .zip_paths import join_zip_path, split_zip_path, zip_folders
 
 __all__ = [

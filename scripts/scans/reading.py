@@ -20,8 +20,8 @@ from .formats import read_dicom, read_itk, read_nifti, read_pictures
 from .grey import grey_to_hounsfield
 from .kinds import is_itk, is_nifti, is_picture, is_zip
 from .refusal import RefusedScan
+from .scan import Volume
 from .slice_files import dicom_files, slice_files
-from .volume import Volume
 from .zip_paths import split_zip_path
 
 __all__ = ["ScanReader", "read_scan"]

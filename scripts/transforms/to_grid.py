@@ -35,8 +35,9 @@ class ToGrid(Transform):
         - Output: MetaTensor ``(1, R, A, S)``, float32 in 0..1, whose affine maps grid voxels to world mm.
           Its meta holds ``filename_or_obj``, ``path``, ``series``, ``original_affine``, ``original_shape``,
           ``box_low`` and ``box_high`` (faces in the scan's canonical voxels), ``region``, ``lobes`` (packed,
-          where the region made them), ``intensity`` (as it was read), ``patient`` (a key, or ""), and
-          ``flags`` (words parted by spaces: lists of different lengths do not collate).
+          where the region made them), ``intensity`` (as it was read), ``patient`` (a key, or ""),
+          ``content_hash`` (of the scan, see :class:`~scripts.scans.Scan`), and ``flags`` (words parted by
+          spaces: lists of different lengths do not collate).
 
     Raises:
         UserError: the shape or the window is none.
@@ -75,6 +76,7 @@ class ToGrid(Transform):
             "original_shape": torch.tensor(image.shape[1:]),
             "intensity": str(image.meta.get("intensity", "HU")),
             "patient": str(image.meta.get("patient", "")),
+            "content_hash": scan.content_hash,
             "flags": " ".join([*read_flags, *geometry_flags(scan, read_flags), *box.flags]),
         }
         return self._with_meta(volume, grid_affine, box, source)
@@ -89,6 +91,7 @@ class ToGrid(Transform):
             "original_shape": torch.zeros(3, dtype=torch.int64),
             "intensity": "",
             "patient": "",
+            "content_hash": "",
             "flags": "",
         }
         return self._with_meta(torch.zeros(self.spatial_shape), np.eye(4), NOWHERE, source)

@@ -10,8 +10,8 @@ import numpy as np
 from ..declaration import Declaration
 from ..limits import check_voxels
 from ..refusal import RefusedScan
+from ..scan import Volume
 from ..scan_files import ScanFile, opener
-from ..volume import Volume
 from .dicom_kernel import is_sharp
 from .dicom_series import choose_series
 from .dicom_slices import Slice, read_slices

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..limits import check_voxels
-from ..volume import Volume
+from ..scan import Volume
 
 __all__ = ["LPS_TO_RAS", "read_itk"]
 

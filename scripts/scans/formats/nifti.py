@@ -9,7 +9,7 @@ import numpy as np
 
 from ..limits import check_voxels
 from ..refusal import RefusedScan
-from ..volume import Volume
+from ..scan import Volume
 
 __all__ = ["read_nifti"]
 

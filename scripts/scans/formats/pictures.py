@@ -11,8 +11,8 @@ from ..checks import check_shape
 from ..declaration import Declaration, axes_affine
 from ..limits import check_voxels
 from ..refusal import RefusedScan
+from ..scan import Volume
 from ..scan_files import ScanFile, opener
-from ..volume import Volume
 
 __all__ = ["read_pictures"]
 
