@@ -7,6 +7,10 @@ from collections.abc import Sequence
 __all__ = ["TOOLS", "main"]
 
 TOOLS = {  # name: its module, whose `main` reads `sys.argv`; and what it is for
+    "describe": (
+        "scripts.checkpoints.describing",
+        "say what a checkpoint from elsewhere is: write its model file",
+    ),
     "datalists": ("scripts.datalists.__main__", "build a datalist, or audit one"),
     "phantoms": ("scripts.phantoms.__main__", "write a data set of synthetic chest CT"),
     "phantom-series": ("scripts.phantoms.dicom_series", "write a phantom as a DICOM series"),

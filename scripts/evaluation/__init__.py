@@ -2,7 +2,6 @@
 
 from .calibration import calibration_error, fit_temperature, reliability, with_prior, with_temperature
 from .fitting import CalibrationFitter, calibrate_once
-from .flips import FlipInferer
 from .folds import over_folds
 from .intervals import estimate, patient_bootstrap, patient_weights, percentile_interval
 from .metrics import classification_metrics, weighted_figures
@@ -18,7 +17,6 @@ from .table_file import class_columns, read_predictions
 __all__ = [
     "Calibration",
     "CalibrationFitter",
-    "FlipInferer",
     "GatheredEpochMetric",
     "PredictionTable",
     "PredictionWriter",

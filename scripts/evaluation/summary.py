@@ -1,7 +1,7 @@
 """metrics.json, from the predictions of a labelled set."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .metrics import classification_metrics
@@ -10,7 +10,7 @@ from .table import read_table
 __all__ = ["write_metrics"]
 
 
-def write_metrics(output_dir: str | Path, class_names: Mapping[str, str]) -> None:
+def write_metrics(output_dir: str | Path, class_names: Mapping[str, str] | Sequence[str]) -> None:
     """Compute the figures of ``predictions.csv``, write them to ``metrics.json`` and print the chief one.
 
     Args:
@@ -21,7 +21,7 @@ def write_metrics(output_dir: str | Path, class_names: Mapping[str, str]) -> Non
         UserError: every scan was refused, or the table is not as :func:`read_table` expects.
     """
     folder = Path(output_dir)
-    names = list(class_names.values())
+    names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
     table = read_table(folder / "predictions.csv", names)
     metrics = classification_metrics(table.probabilities, table.labels, table.patients, names)
     metrics["refused_scans"] = len(table.refused)

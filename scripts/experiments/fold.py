@@ -130,13 +130,9 @@ def predict(
     Raises:
         UserError: as :func:`read_checked`.
     """
-    overrides = {
-        ("validate::dataset::data" if key == "data" else key): value for key, value in source.items()
-    }
+    overrides = {("reported" if key == "data" else key): value for key, value in source.items()}
     with tempfile.TemporaryDirectory(dir=checkpoint.parent) as scratch:
-        workflow = experiment.evaluation(
-            overlays, output_dir=scratch, ckpt_path=str(checkpoint), calibration=None, **overrides
-        )
+        workflow = experiment.evaluation(overlays, output_dir=scratch, ckpt_path=str(checkpoint), **overrides)
         evaluator = workflow.parser.get_parsed_content("validate::evaluator")
         timer = NetworkTimer(evaluator)
         evaluator.run()

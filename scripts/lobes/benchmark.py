@@ -33,10 +33,12 @@ from monai.transforms import (
     Spacingd,
 )
 
+from scripts.checkpoints import ModelFile, build_network
+from scripts.networks import read_state_dict
 from scripts.phantoms import draw_phantom
 from scripts.scans import read_checked_scan
 
-from .network import LobeUNet, lobe_unet_from
+from .network import LobeUNet
 from .segmenter import LobeSegmenter
 
 __all__ = ["main"]
@@ -112,7 +114,8 @@ def _ours(checkpoint: str, scan: str) -> object:
 
 @torch.inference_mode()
 def _monai_chain(checkpoint: str, scan: str) -> object:
-    network = lobe_unet_from(checkpoint).eval()
+    described = ModelFile.of(checkpoint)
+    network = build_network(described.network, read_state_dict(checkpoint))
     before = Compose(
         [
             LoadImaged("image", ensure_channel_first=True),
@@ -130,9 +133,7 @@ def _monai_chain(checkpoint: str, scan: str) -> object:
         ]
     )
     batch = list_data_collate([before({"image": scan})])
-    batch["pred"] = SlidingWindowInferer(network.spatial_shape.tolist(), overlap=0.25)(
-        batch["image"], network
-    )
+    batch["pred"] = SlidingWindowInferer(described.spatial_shape, overlap=0.25)(batch["image"], network)
     return after(decollate_batch(batch)[0])["pred"]
 
 

@@ -2,6 +2,7 @@
 
 from .dual_attention import BasicBlock, DepthAttention, VideoResNet
 from .ensemble import Ensemble, mean_log_probability
+from .flips import FlipInferer
 from .kinetics import convert_r3d_18, load_kinetics_weights
 from .observation import attention_maps, depth_gates
 from .placement import place_network
@@ -25,13 +26,14 @@ from .spatial_attention import (
     spatial_softmax,
 )
 from .stopwatch import seconds
-from .weights import load_weights, read_state_dict, weights_hash
+from .weights import check_fit, load_weights, read_state_dict, weights_hash
 
 __all__ = [
     "BasicBlock",
     "BranchPair",
     "DepthAttention",
     "Ensemble",
+    "FlipInferer",
     "LearnableSpatialAttention",
     "MultiTaskLogits",
     "MultiTaskNetwork",
@@ -44,6 +46,7 @@ __all__ = [
     "VideoResNet",
     "attention_maps",
     "ca_resnet18",
+    "check_fit",
     "convert_r3d_18",
     "da_ca_resnet18",
     "da_resnet18",

@@ -1,8 +1,8 @@
 """What is learnt and how: loss, batches, augmentation, checkpoints."""
 
 from .augmentation import dual_attention_augmentation, prior_attention_augmentation
-from .batches import ClassBalancedBatches, OrderedBatches, ShuffledBatches, class_shares
-from .checkpoints import BestAndLast, LoadWeights, check_earlier_run
+from .batches import ClassBalancedBatches, OrderedBatches, ShuffledBatches
+from .checkpoints import BestAndLast, check_earlier_run
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
 from .history import EpochHistory
 from .losses import LossTerms, MultiTaskLoss
@@ -15,7 +15,6 @@ __all__ = [
     "BestAndLast",
     "ClassBalancedBatches",
     "EpochHistory",
-    "LoadWeights",
     "LossTermRecorder",
     "LossTerms",
     "MultiTaskLoss",
@@ -24,7 +23,6 @@ __all__ = [
     "ShuffledBatches",
     "average_gradients",
     "check_earlier_run",
-    "class_shares",
     "describe_environment",
     "dual_attention_augmentation",
     "prepare_plain_batch",

@@ -119,6 +119,8 @@ class ToGridd(MapTransform):
         spatial_shape: as there.
         window: as there.
         lobes_key: of the path of a lobe mask, for regions that ask for one; items may lack it. None: of none.
+        more: further grids of the same scan, for the other members of an ensemble; they go under
+            ``KEY_grid_1``, ``KEY_grid_2``, ...
     """
 
     backend = ToGrid.backend
@@ -130,14 +132,30 @@ class ToGridd(MapTransform):
         spatial_shape: Sequence[int],
         window: tuple[float, float] = (-500.0, 1500.0),
         lobes_key: str | None = None,
+        more: Sequence[ToGrid] = (),
     ) -> None:
         super().__init__(keys)
         self.file_keys = () if lobes_key is None else (lobes_key,)
         self.lobes_key = lobes_key
         self.to_grid = ToGrid(region, spatial_shape, window)
+        self.more = tuple(more)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         d = dict(data)
         for key in self.key_iterator(d):
-            d[key] = self.to_grid(d[key], d.get(self.lobes_key))
+            scan, lobes = d[key], d.get(self.lobes_key)
+            for name, to_grid in self._grids(key):
+                d[name] = to_grid(scan, lobes)
         return d
+
+    def blank(self, item: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return the grids of a refused scan: zeros."""
+        return {
+            name: to_grid.blank(str(item[key])) for key in self.keys for name, to_grid in self._grids(key)
+        }
+
+    def _grids(self, key: Hashable) -> list[tuple[Hashable, ToGrid]]:
+        return [
+            (key, self.to_grid),
+            *((f"{key}_grid_{number}", to_grid) for number, to_grid in enumerate(self.more, 1)),
+        ]

@@ -3,7 +3,7 @@ from itertools import product
 import torch
 from torch import nn
 
-from scripts.evaluation import FlipInferer
+from scripts.networks import FlipInferer
 
 
 def network():

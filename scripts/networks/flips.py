@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from monai.inferers import Inferer
 
-from scripts.networks import mean_log_probability
+from .ensemble import mean_log_probability
 
 __all__ = ["FlipInferer"]
 
@@ -19,6 +19,8 @@ class FlipInferer(Inferer):
 
     Args:
         axes: of ``(B, C, R, A, S)`` that may be flipped; n axes make 2 to the n passes of the network.
+
+    Further arguments of a call are grids of the same scans, for an ensemble; they are flipped alike.
 
     Shape: ``(B, C, R, A, S)`` to ``(B, classes)``.
 
@@ -35,5 +37,7 @@ class FlipInferer(Inferer):
     def __call__(
         self, inputs: torch.Tensor, network: Callable[..., torch.Tensor], *args: Any, **kwargs: Any
     ) -> torch.Tensor:
-        logits = [network(inputs.flip(axes), *args, **kwargs) for axes in self.flips]
+        logits = [
+            network(inputs.flip(axes), *(grid.flip(axes) for grid in args), **kwargs) for axes in self.flips
+        ]
         return mean_log_probability(torch.stack(logits))
