@@ -35,7 +35,7 @@ def check_agreement(parser: ConfigParser, described: ModelFile, ckpt_path: str |
         if found is not NOT_COMPARED and known is not NOT_COMPARED and found != known:
             raise UserError(
                 f"{name} {_shown(found)} is stated, but {ckpt_path} was trained with {_shown(known)} (see "
-                f"{model_file_path(ckpt_path).name}); leave it out, or name the checkpoint that was trained so"
+                f"{model_file_path(ckpt_path).name}); leave it out, or name another checkpoint"
             )
 
 

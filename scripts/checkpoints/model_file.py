@@ -256,7 +256,7 @@ def _plain_text(text: str, longest: int) -> None:
 
 def _compact(text: str) -> str:
     """Put lists of numbers on one line."""
-    return re.sub(r"\[\s+([-\d.e,\s+]+?)\s+\]", lambda found: f"[{re.sub(r',\s+', ', ', found[1])}]", text)
+    return re.sub(r"\[\s+([-\d.e,\s+]+?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]", text)
 
 
 def _leaves(value: Any, depth: int) -> Any:

@@ -3,8 +3,9 @@
 python -m scripts.delivery.export --ckpt_path RUN/model.pt --output_dir EXPORT
     [--scans SCANS...] [--forms torchscript torch_export onnx]
 
-All is taken from the checkpoint's model file: network, grid, window, region, classes. Without --scans the proof runs on two phantoms. Writes model.ts, model.pt2, model.onnx and export.json; the
-exit status is 1 when a form differs by more than the tolerance.
+All is taken from the checkpoint's model file: network, grid, window, region, classes. Without --scans the
+proof runs on two phantoms. Writes model.ts, model.pt2, model.onnx and export.json; the exit status is 1 when
+a form differs by more than the tolerance.
 """
 
 import argparse
