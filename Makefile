@@ -17,16 +17,16 @@ demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find l
 	rm -rf demo
 	.venv/bin/python -m scripts.phantoms --output_dir demo/phantoms --count 360 --seed 0 --size 72 72 52 --severity moderate severe
 	$(RUN) training --config_file $(DEMO_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/run
-	$(RUN) evaluation --config_file "['configs/train.yaml','configs/recipe_demo.yaml','configs/evaluate.yaml']" \
+	$(RUN) evaluation --config_file "['configs/train.yaml','configs/evaluate.yaml']" \
 		--dataset_dir demo/phantoms --output_dir demo/run
 	.venv/bin/python -m scripts.phantoms --output_dir demo/new_phantoms --count 12 --seed 1 --severity moderate severe
-	$(RUN) inference --config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
+	$(RUN) inference --config_file configs/inference.yaml \
 		--scans demo/new_phantoms/images --ckpt_path demo/run/model.pt --output_dir demo/answers
 	$(RUN) training --config_file $(LOBE_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/lobe_run
-	$(RUN) inference --config_file "['configs/inference_lobes.yaml','configs/recipe_lobes_demo.yaml']" \
+	$(RUN) inference --config_file configs/inference_lobes.yaml \
 		--scans demo/new_phantoms/images --ckpt_path demo/lobe_run/lobe_model.pt --output_dir demo/lobes
 ifneq ($(REAL_SCANS),)
-	$(RUN) inference --config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
+	$(RUN) inference --config_file configs/inference.yaml \
 		--scans "['$(subst $(space),'$(comma)',$(strip $(REAL_SCANS)))']" --ckpt_path demo/run/model.pt --output_dir demo/answers_real
 endif
 	@echo

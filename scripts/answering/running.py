@@ -9,6 +9,7 @@ import torch
 from monai.config import KeysCollection
 from monai.inferers import Inferer
 from monai.transforms import Compose, MapTransform
+from monai.utils import convert_to_dst_type
 from torch import nn
 
 from scripts.checkpoints import declared_targets
@@ -126,7 +127,7 @@ class Calibrated(MapTransform):
             if self.predictor is not None and torch.isfinite(raw).all():
                 said = np.asarray(raw.as_subclass(torch.Tensor).double().cpu())
                 calibrated, _ = self.predictor.calibrated(said)
-                d[key] = torch.as_tensor(calibrated, dtype=raw.dtype, device=raw.device)
+                d[key], *_ = convert_to_dst_type(calibrated, raw)
         return d
 
 
