@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.scans import RefusedScan, Scan, file_stem, find_scans, read_checked_scan
+from scripts.scans import Declaration, RefusedScan, Scan, file_stem, read_checked_scan, scan_items
 from scripts.transforms import PLANES, show_plane
 
 from .labels import LOBES
@@ -44,15 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     segmenter = LobeSegmenter(options.checkpoint)
     options.output_dir.mkdir(parents=True, exist_ok=True)
     refused = 0
-    for number, path in enumerate(find_scans(options.scans), 1):
+    for number, item in enumerate(scan_items(options.scans), 1):
         try:
-            scan, _ = read_checked_scan(path)
+            scan, _ = read_checked_scan(item["image"], Declaration.of(item), item["name"])
             figure = draw_lobes(scan, segmenter.on_scan(scan))
         except RefusedScan as refusal:
             refused += 1
             print(f"refused ({refusal.code}): {refusal}", file=sys.stderr)
             continue
-        picture = options.output_dir / f"{number:03d}_{file_stem(path)}.png"
+        picture = options.output_dir / f"{number:03d}_{file_stem(item['name'])}.png"
         figure.savefig(picture, dpi=70)
         print(picture)
     return 1 if refused else 0
