@@ -2,7 +2,7 @@
 
 from .checked import read_checked_scan
 from .checks import check_hounsfield, check_shape
-from .declaration import DECLARED_FIELDS, Declaration
+from .declaration import DECLARED_FIELDS, DeclarableFields, Declaration, wrong_fields
 from .finding import find_scans
 from .flags import FLAGS, geometry_flags
 from .grey import check_window
@@ -26,6 +26,7 @@ __all__ = [
     "DECLARED_FIELDS",
     "FLAGS",
     "PICTURE_ENDINGS",
+    "DeclarableFields",
     "Declaration",
     "Lungs",
     "PatientKeys",
@@ -55,5 +56,6 @@ __all__ = [
     "series_files",
     "share_patient_salt",
     "split_zip_path",
+    "wrong_fields",
     "zip_folders",
 ]

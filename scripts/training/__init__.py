@@ -1,7 +1,14 @@
 """What is learnt and how: loss, batches, augmentation, checkpoints."""
 
 from .augmentation import dual_attention_augmentation, prior_attention_augmentation
-from .batches import ClassBalancedBatches, OrderedBatches, ShuffledBatches, class_shares
+from .batches import (
+    ClassBalancedBatches,
+    OrderedBatches,
+    ShuffledBatches,
+    balanced_counts,
+    check_training_classes,
+    class_shares,
+)
 from .checkpoints import BestAndLast, LoadWeights, check_earlier_run
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
 from .history import EpochHistory
@@ -23,7 +30,9 @@ __all__ = [
     "ReseedEachEpoch",
     "ShuffledBatches",
     "average_gradients",
+    "balanced_counts",
     "check_earlier_run",
+    "check_training_classes",
     "class_shares",
     "describe_environment",
     "dual_attention_augmentation",
