@@ -115,7 +115,7 @@ def test_the_four_dual_attention_recipes_differ_only_in_the_network():
 def test_train_and_inference_agree_on_all_they_share():
     train, inference = LOADED[TRAIN], LOADED[INFERENCE]
     shared = {key for key in train.keys() & inference.keys() if train[key] != inference[key]}
-    assert shared == {"dataset_dir", "output_dir", "initialize", "run"}
+    assert shared == {"dataset_dir", "output_dir", "initialize", "run", "num_classes"}
 
 
 def test_evaluation_and_inference_agree_on_what_makes_predictions():

@@ -7,7 +7,8 @@ from typing import Any
 
 from .building import CLASSES, Marks, build_datalist
 from .layouts import LAYOUTS, Request, first_names
-from .splits import LISTS, SplitPlan
+from .schema import LISTS
+from .splits import SplitPlan
 
 __all__ = ["add_arguments", "run"]
 

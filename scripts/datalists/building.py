@@ -9,14 +9,14 @@ from typing import Any
 from scripts.errors import UserError
 from scripts.scans import join_zip_path, split_zip_path
 
+from .classes import CLASSES
 from .hashing import hash_content
 from .layouts import LAYOUTS, Collection, Request, first_names
 from .reading import FILE_KEYS
-from .splits import LISTS, SplitPlan, split_items
+from .schema import LISTS
+from .splits import SplitPlan, split_items
 
 __all__ = ["CLASSES", "Marks", "build_datalist", "collect_scans"]
-
-CLASSES = ("non-pneumonia", "other pneumonia", "COVID-19")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A scan on disk -> HU and its affine, checked to be a chest CT; its lungs; or a refusal that says why."""
 
 from .checks import check_hounsfield, check_shape
-from .declaration import DECLARED_FIELDS, Declaration
+from .declaration import DECLARED_FIELDS, DeclarableFields, Declaration, wrong_fields
 from .files import ScanFile, file_stem, natural_order, scan_exists, scan_files, shown
 from .finding import Found, ScanItems, find_scans, scan_items
 from .flags import FLAGS, geometry_flags
@@ -23,6 +23,7 @@ __all__ = [
     "FLAGS",
     "FORMATS",
     "PICTURE_ENDINGS",
+    "DeclarableFields",
     "Declaration",
     "Format",
     "Found",
@@ -58,5 +59,6 @@ __all__ = [
     "share_patient_salt",
     "shown",
     "split_zip_path",
+    "wrong_fields",
     "zip_folders",
 ]

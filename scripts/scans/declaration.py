@@ -2,16 +2,145 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from .refusal import RefusedScan
 
-__all__ = ["DECLARED_FIELDS", "Declaration"]
+__all__ = ["DECLARED_FIELDS", "DeclarableFields", "Declaration", "wrong_fields"]
 
-DECLARED_FIELDS = ("slices", "series", "intensity", "window", "grey_range", "spacing", "orientation")
 SMALLEST_SPACING, LARGEST_SPACING = 0.05, 50.0  # mm; coarser than any chest CT, finer than any
+_AXIS = {letter: axis for axis, pair in enumerate(("RL", "AP", "SI")) for letter in pair}
+
+
+def _something(value: Any) -> Any:
+    """Return None for what declares nothing."""
+    return None if isinstance(value, (str, list, tuple)) and not value else value
+
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")
+    return value
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name is there twice")
+    return names
+
+
+def _positive_width(window: tuple[float, float]) -> tuple[float, float]:
+    if window[1] <= 0:
+        raise ValueError("the width is not positive")
+    return window
+
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] >= ends[1]:
+        raise ValueError("black is not less than white")
+    return ends
+
+
+def _three_axes(orientation: str) -> str:
+    if sorted(_AXIS.get(letter, -1) for letter in orientation) != [0, 1, 2]:
+        raise ValueError("these are not three axes")
+    return orientation
+
+
+def _upper(value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+Number = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
+Step = Annotated[Number, Field(ge=SMALLEST_SPACING, le=LARGEST_SPACING)]
+Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], AfterValidator(_each_once)]
+Window = Annotated[tuple[Number, Number], AfterValidator(_positive_width)]
+Ends = Annotated[tuple[Number, Number], AfterValidator(_rising)]
+Axes = Annotated[str, BeforeValidator(_upper), AfterValidator(_three_axes)]
+Kind = Annotated[Literal["hu", "windowed"], BeforeValidator(_lower)]
+Chosen = Annotated[str, BeforeValidator(_no_flag)]
+
+
+class DeclarableFields(BaseModel):
+    """What may be declared of a scan, in a datalist's item or on a command line; None or empty: nothing.
+
+    A field's ``description`` is what is expected of it, and ends the message that refuses it.
+    """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    slices: Annotated[Names | None, BeforeValidator(_something)] = Field(
+        None, description="a list of file names, each once"
+    )
+    series: Annotated[Chosen | None, BeforeValidator(_something)] = Field(
+        None, description="a SeriesNumber, a SeriesInstanceUID or a listed name"
+    )
+    intensity: Annotated[Kind | None, BeforeValidator(_something)] = Field(None, description="HU or windowed")
+    window: Annotated[Window | None, BeforeValidator(_something)] = Field(
+        None, description="(level, width) in HU, two numbers, the width positive"
+    )
+    grey_range: Annotated[Ends | None, BeforeValidator(_something)] = Field(
+        None, description="(black, white), two numbers, the first less than the second"
+    )
+    spacing: Annotated[tuple[Step, Step, Step] | None, BeforeValidator(_something)] = Field(
+        None, description=f"three numbers of mm, {SMALLEST_SPACING} to {LARGEST_SPACING:g}"
+    )
+    orientation: Annotated[Axes | None, BeforeValidator(_something)] = Field(
+        None, description="three letters such as LPI"
+    )
+
+    @model_validator(mode="after")
+    def _windows_are_of_windowed_scans(self) -> Self:
+        for field in ("window", "grey_range"):
+            if self.intensity != "windowed" and getattr(self, field) is not None:
+                raise ValueError(f"{field} is given; expected none, unless intensity is windowed")
+        return self
+
+
+DECLARED_FIELDS = tuple(DeclarableFields.model_fields)
+
+
+def wrong_fields(
+    error: ValidationError, schema: type[BaseModel], given: Any
+) -> dict[tuple[int | str, ...], str]:
+    """Return the place of each wrong field, and in words what is there and what was expected.
+
+    Args:
+        error: of pydantic.
+        schema: of the fields, each with a ``description``.
+        given: what was validated.
+    """
+    found: dict[tuple[int | str, ...], str] = {}
+    for each in error.errors():
+        place = each["loc"]
+        depth = next((k for k, key in enumerate(place) if key in schema.model_fields), None)
+        expected = None if depth is None else schema.model_fields[str(place[depth])].description
+        if depth is None or (expected is None and each["type"] != "missing"):  # it says all in its own words
+            found.setdefault(place, str(each.get("ctx", {}).get("error", each["msg"])))
+            continue
+        place, field = place[: depth + 1], str(place[depth])
+        if each["type"] == "missing" and place == each["loc"]:
+            found[place] = f"no {field!r}"
+            continue
+        value = str(reduce(lambda inner, key: inner[key], place, given))[:60]
+        found[place] = f"{field} is {value!r}; expected {expected}"
+    return found
 
 
 @dataclass(frozen=True)
@@ -46,40 +175,21 @@ class Declaration:
             name: of the scan, for messages.
 
         Raises:
-            RefusedScan: ``bad_declaration``.
+            RefusedScan: ``bad_declaration``; the message names every wrong field.
         """
-        given = {field: item[field] for field in DECLARED_FIELDS if item.get(field) not in (None, "", [], ())}
-        windowed = str(given.get("intensity", "HU")).lower()
-        if windowed not in ("hu", "windowed"):
-            raise _wrong(name, "intensity", given["intensity"], "HU or windowed")
-        for field in ("window", "grey_range"):
-            if windowed == "hu" and field in given:
-                raise _wrong(name, field, given[field], "none, unless intensity is windowed")
-        if windowed == "windowed" and "window" not in given:
-            raise _wrong(name, "window", None, "the (level, width) in HU that these grey levels show")
-        orientation = str(given.get("orientation", "RAS")).upper()
-        if sorted(_AXIS.get(letter, -1) for letter in orientation) != [0, 1, 2]:
-            raise _wrong(name, "orientation", given["orientation"], "three letters such as LPI")
-        slices = given.get("slices")
-        if slices is not None and (isinstance(slices, str) or len(set(slices)) < len(slices)):
-            raise _wrong(name, "slices", slices, "a list of file names, each once")
-        window = _numbers(given, "window", 2, name)
-        grey_range = _numbers(given, "grey_range", 2, name)
-        spacing = _numbers(given, "spacing", 3, name)
-        if window and window[1] <= 0:
-            raise _wrong(name, "window", window, "(level, width) in HU, with a positive width")
-        if grey_range and grey_range[0] >= grey_range[1]:
-            raise _wrong(name, "grey_range", grey_range, "(black, white), the first less than the second")
-        if spacing and not all(SMALLEST_SPACING <= size <= LARGEST_SPACING for size in spacing):
-            raise _wrong(name, "spacing", spacing, f"mm, {SMALLEST_SPACING} to {LARGEST_SPACING:g}")
-        return cls(
-            None if slices is None else tuple(map(str, slices)),
-            str(given["series"]) if "series" in given else None,
-            window,
-            grey_range,
-            spacing,
-            orientation if "orientation" in given else None,
-        )
+        given = {field: item[field] for field in DECLARED_FIELDS if field in item}
+        try:
+            fields = dict(DeclarableFields.model_validate(given))
+        except ValidationError as error:
+            wrong = "; ".join(wrong_fields(error, DeclarableFields, given).values())
+            raise RefusedScan("bad_declaration", name, wrong) from None
+        if fields.pop("intensity") == "windowed" and fields["window"] is None:
+            raise RefusedScan(
+                "bad_declaration",
+                name,
+                "window is not given; expected the (level, width) in HU that these grey levels show",
+            )
+        return cls(**fields)
 
     @property
     def intensity(self) -> str:
@@ -112,9 +222,6 @@ class Declaration:
         return result
 
 
-_AXIS = {letter: axis for axis, pair in enumerate(("RL", "AP", "SI")) for letter in pair}
-
-
 def axes_affine(orientation: str, spacing: Sequence[float] | np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Return the affine of a volume whose axes lead where the letters say, centred in the world.
 
@@ -127,19 +234,3 @@ def axes_affine(orientation: str, spacing: Sequence[float] | np.ndarray, shape: 
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     affine[3, 3] = 1.0
     return affine
-
-
-def _numbers(given: Mapping[str, Any], field: str, count: int, name: str) -> Any:
-    if field not in given:
-        return None
-    try:
-        numbers = tuple(float(number) for number in given[field])
-    except (TypeError, ValueError):
-        numbers = ()
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        raise _wrong(name, field, given[field], f"{count} numbers")
-    return numbers
-
-
-def _wrong(name: str, field: str, found: object, expected: str) -> RefusedScan:
-    return RefusedScan("bad_declaration", name, f"{field} is {str(found)[:60]!r}; expected {expected}")

@@ -1,7 +1,13 @@
 """What is learnt and how: loss, batches, augmentation, checkpoints."""
 
 from .augmentation import dual_attention_augmentation, prior_attention_augmentation
-from .batches import ClassBalancedBatches, OrderedBatches, ShuffledBatches
+from .batches import (
+    ClassBalancedBatches,
+    OrderedBatches,
+    ShuffledBatches,
+    balanced_counts,
+    check_training_classes,
+)
 from .checkpoints import BestAndLast, check_earlier_run
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
 from .history import EpochHistory
@@ -22,7 +28,9 @@ __all__ = [
     "ReseedEachEpoch",
     "ShuffledBatches",
     "average_gradients",
+    "balanced_counts",
     "check_earlier_run",
+    "check_training_classes",
     "describe_environment",
     "dual_attention_augmentation",
     "prepare_plain_batch",

@@ -9,7 +9,49 @@ from torch.utils.data import Sampler
 from scripts.errors import UserError
 from scripts.processes import rank, world_size
 
-__all__ = ["ClassBalancedBatches", "OrderedBatches", "ShuffledBatches"]
+__all__ = [
+    "ClassBalancedBatches",
+    "OrderedBatches",
+    "ShuffledBatches",
+    "balanced_counts",
+    "check_training_classes",
+]
+
+BATCH_SIZE = 10  # scans, of Wang et al.
+
+
+def balanced_counts(num_classes: int) -> list[int]:
+    """Return how many scans of each class meet in a batch: ten, shared evenly, the first classes one more.
+
+    Of three classes these are the 4, 3 and 3 of Wang et al.; of more than ten classes each has one scan.
+
+    Example:
+        >>> [balanced_counts(number) for number in (2, 3, 4)]
+        [[5, 5], [4, 3, 3], [3, 3, 2, 2]]
+    """
+    share, rest = divmod(max(BATCH_SIZE, num_classes), num_classes)
+    return [share + (label < rest) for label in range(num_classes)]
+
+
+def check_training_classes(data: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> None:
+    """Refuse to train on scans that lack a class; no scan is read for it.
+
+    Args:
+        data: datalist items, each with ``label``, that are trained on.
+        classes: names, by label.
+
+    Raises:
+        UserError: naming the classes without a scan.
+    """
+    present = {item["label"] for item in data}
+    absent = [repr(name) for label, name in enumerate(classes) if label not in present]
+    if absent:
+        rest = [name for label, name in enumerate(classes) if label in present]
+        advice = f' or train on the others: --classes "{rest}"' if len(rest) > 1 else ""
+        raise UserError(
+            f"the training list has no scan of class {' and '.join(absent)} among {len(data)}; "
+            f"add scans of it{advice}"
+        )
 
 
 class _EpochBatches(Sampler[list[int]]):
@@ -55,12 +97,12 @@ class ClassBalancedBatches(_EpochBatches):
 
     Args:
         data: datalist items, each with ``label``.
-        counts: scans of class 0, 1, 2 in the batch of each process.
+        counts: scans of class 0, 1, ... in the batch of each process.
         batches_per_epoch: length of an epoch.
         seed: of the shuffling.
 
     Raises:
-        UserError: a class that the batches need has no scan.
+        UserError: a class that the batches need has no scan, or a scan's class has no count.
 
     Example:
         >>> items = [{"label": label} for label in (0, 0, 1, 2)]
@@ -80,6 +122,11 @@ class ClassBalancedBatches(_EpochBatches):
         labels = np.array([item["label"] for item in data])
         self.counts = tuple(counts)
         self.members = [np.flatnonzero(labels == label) for label in range(len(self.counts))]
+        if len(labels) and max(labels) >= len(self.counts):
+            raise UserError(
+                f"counts={list(self.counts)} are of {len(self.counts)} classes, and the training list has "
+                f"scans of class {max(labels)}; give a count for every class"
+            )
         for label, (count, members) in enumerate(zip(self.counts, self.members, strict=True)):
             if count and not len(members):
                 raise UserError(

@@ -105,6 +105,6 @@ def test_a_process_without_a_scan_is_refused_in_all_of_them(process):
 
 
 def test_the_prior_that_batches_teach_is_known_without_drawing_one():
-    assert class_shares(partial(ClassBalancedBatches, data=ITEMS)) == [0.4, 0.3, 0.3]
-    assert class_shares(partial(ShuffledBatches, data=ITEMS)) == [23 / 41, 11 / 41, 7 / 41]
-    assert class_shares(partial(ShuffledBatches, data=[])) == [1 / 3] * 3
+    assert class_shares(partial(ClassBalancedBatches, data=ITEMS), 3) == [0.4, 0.3, 0.3]
+    assert class_shares(partial(ShuffledBatches, data=ITEMS), 3) == [23 / 41, 11 / 41, 7 / 41]
+    assert class_shares(partial(ShuffledBatches, data=[]), 3) == [1 / 3] * 3
