@@ -7,6 +7,7 @@ from collections.abc import Sequence
 __all__ = ["TOOLS", "main"]
 
 TOOLS = {  # name: its module, whose `main` reads `sys.argv`; and what it is for
+    "audit": ("scripts.audit.__main__", "find what is wrong with a datalist and its scans"),
     "datalists": ("scripts.datalists.__main__", "build a datalist, or audit one"),
     "phantoms": ("scripts.phantoms.__main__", "write a data set of synthetic chest CT"),
     "phantom-series": ("scripts.phantoms.dicom_series", "write a phantom as a DICOM series"),

@@ -1,6 +1,5 @@
 """The datalist: which scans there are, what they show, and who is trained on, selected on, reported on."""
 
-from .audit import Audit, audit_datalist, heed_audit
 from .building import CLASSES, Marks, build_datalist
 from .external import external_items
 from .folds import cross_validation_folds
@@ -12,16 +11,13 @@ from .splitting import split_by_patient
 __all__ = [
     "CLASSES",
     "LAYOUTS",
-    "Audit",
     "Marks",
     "Request",
     "SplitPlan",
-    "audit_datalist",
     "build_datalist",
     "cross_validation_folds",
     "external_items",
     "fold_items",
-    "heed_audit",
     "read_datalist",
     "split_by_patient",
 ]

@@ -6,6 +6,7 @@ from .declaration import DECLARED_FIELDS, Declaration
 from .finding import find_scans
 from .flags import FLAGS, geometry_flags
 from .grey import check_window
+from .header import read_header
 from .items import scan_items
 from .kinds import PICTURE_ENDINGS, is_picture, natural_order
 from .lungs import Lungs, enclosed_air, find_lungs
@@ -47,6 +48,7 @@ __all__ = [
     "join_zip_path",
     "natural_order",
     "read_checked_scan",
+    "read_header",
     "read_scan",
     "resample",
     "scan_exists",
