@@ -1,4 +1,4 @@
-"""Look at the lobes over scans: ``python -m scripts.lobes.preview CKPT SCAN... --output_dir DIR``.
+"""Look at the lobes over scans: ``python -m scripts lobes-preview CKPT SCAN... --output_dir DIR``.
 
 One PNG per scan: an axial and a coronal plane, and a sagittal one through each lung. Radiological convention:
 the patient's right is on the left of the picture, anterior and head are up (anterior left in the sagittal
@@ -13,12 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from scripts.lobes import LOBES, LobeMap, LobeSegmenter
 from scripts.scans import RefusedScan, Scan, file_stem, find_scans, read_checked_scan
 from scripts.transforms import PLANES, show_plane
-
-from .labels import LOBES
-from .lobe_map import LobeMap
-from .segmenter import LobeSegmenter
 
 __all__ = ["draw_lobes", "main"]
 
@@ -36,7 +33,7 @@ WINDOW = (-1250.0, 250.0)  # HU
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the scans that the command line names; return 1 if any was refused."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.lobes.preview", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts lobes-preview", description=__doc__)
     parser.add_argument("checkpoint", help="lobe_model.pt")
     parser.add_argument("scans", nargs="+", help="scans, or folders of scans")
     parser.add_argument("--output_dir", required=True, type=Path)

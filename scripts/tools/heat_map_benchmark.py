@@ -1,8 +1,8 @@
-"""What a heat map costs beside the answer: ``python -m scripts.explanation.benchmark``.
+"""What a heat map costs beside the prediction: ``python -m scripts heat-map-benchmark``.
 
-Seconds of network time for a batch of random grids: the plain answer, the heat map of the network's default
-method, and where there is depth attention the slice gates, which overlays show. Reading and writing are left
-out. Weights are random, as time does not depend on them.
+Seconds of network time for a batch of random grids: the plain prediction, the heat map of the network's
+default method, and where there is depth attention the slice gates, which overlays show. Reading and writing
+are left out. Weights are random, as time does not depend on them.
 """
 
 import argparse
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from scripts.explanation import default_method, explain, slice_curve
 from scripts.networks import (
     MultiTaskNetwork,
     SingleTaskNetwork,
@@ -19,14 +20,11 @@ from scripts.networks import (
     pa_66_m,
     place_network,
     sa_66_m,
-    seconds,
     wa_66,
     wa_66_m,
 )
 
-from .attention import slice_curve
-from .choosing import default_method
-from .explaining import explain
+from .stopwatch import seconds
 
 __all__ = ["main"]
 
@@ -38,7 +36,7 @@ PRESETS: dict[str, Callable[..., Network]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a Markdown table, a row for each network."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.explanation.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts heat-map-benchmark", description=__doc__)
     parser.add_argument("--preset", nargs="+", default=["pa_66_m", "da_ca_resnet18"], choices=PRESETS)
     parser.add_argument(
         "--spatial_shape", nargs=3, type=int, metavar=("R", "A", "S"), help="of the grid; else the paper's"

@@ -1,4 +1,4 @@
-"""What half precision changes in the answers: ``python -m scripts.training.precision CKPT SCANS...``.
+"""What half precision changes in the probabilities: ``python -m scripts precision CKPT SCANS...``.
 
 Runs PA-66-M in float32 and under automatic mixed precision over the same scans, and prints how far the
 probabilities move apart. On a GPU with float16, as ``recipe_amp`` trains; on a CPU with bfloat16.
@@ -18,7 +18,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print how many predictions change, and the mean and largest change of a probability."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.training.precision", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts precision", description=__doc__)
     parser.add_argument("checkpoint", help="model.pt of a PA-66-M")
     parser.add_argument("scans", nargs="+", help="files and folders")
     parser.add_argument("--spatial_shape", type=int, nargs=3, default=(96, 96, 96), metavar=("R", "A", "S"))

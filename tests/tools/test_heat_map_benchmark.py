@@ -1,6 +1,6 @@
 import re
 
-from scripts.explanation.benchmark import main
+from scripts.tools.heat_map_benchmark import main
 
 
 def test_a_row_has_the_ratio_of_its_own_seconds_and_gates_only_for_depth_attention(capsys):

@@ -1,4 +1,4 @@
-"""Scans a second of two networks, forward and in training: ``python -m scripts.networks.benchmark``.
+"""Scans a second of two networks, forward and in training: ``python -m scripts network-benchmark``.
 
 Plain eager float32 stands beside what the configs do: on a GPU channels-last, TF32, then half precision and
 ``torch.compile``; on a CPU the layout alone can differ. Inputs are random grids of the papers' sizes.
@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from .placement import place_network
-from .presets import da_ca_resnet18, pa_66_m
+from scripts.networks import da_ca_resnet18, pa_66_m, place_network
+
 from .stopwatch import seconds
 
 __all__ = ["main"]
@@ -29,7 +29,7 @@ VARIANTS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a Markdown table, a row for each network and variant."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.networks.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts network-benchmark", description=__doc__)
     parser.add_argument("--batch_size", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3, help="timed runs; the median is printed")
     options = parser.parse_args(arguments)

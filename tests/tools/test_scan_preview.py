@@ -4,7 +4,8 @@ import pytest
 from toy_chest import chest
 
 from scripts.scans import Scan, find_lungs
-from scripts.transforms import LungRegion, preview
+from scripts.tools import preview
+from scripts.transforms import LungRegion
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""From a file to lobes on the scan's voxels, side by side: ``python -m scripts.lobes.benchmark [--runs 3]``.
+"""From a file to lobes on the scan's voxels, side by side: ``python -m scripts lobes-benchmark [--runs 3]``.
 
 Our path, and the chain that a good user of MONAI would write: Spacingd, SlidingWindowInferer, Invertd of the
 probabilities, KeepLargestConnectedComponent. Both run the same network; its weights are random, as time does
@@ -8,10 +8,7 @@ and peak memory is what the work adds to them.
 
 import argparse
 import json
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -33,20 +30,21 @@ from monai.transforms import (
     Spacingd,
 )
 
+from scripts.lobes import LobeSegmenter, LobeUNet, lobe_unet_from
 from scripts.phantoms import draw_phantom
 from scripts.scans import read_checked_scan
 
-from .network import LobeUNet, lobe_unet_from
-from .segmenter import LobeSegmenter
+from .stopwatch import in_a_process, seconds_and_peak
 
 __all__ = ["main"]
 
+TOOL = "lobes-benchmark"
 SPACING = 2.0  # mm, of the chain: about that of the network's grid
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table of seconds and peak memory."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.lobes.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts lobes-benchmark", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="processes a path; the median is printed")
     parser.add_argument("--shape", nargs=3, type=int, default=(512, 512, 300), help="voxels of the scan")
     parser.add_argument("--channels", nargs="+", type=int, default=(32, 64, 128, 256), help="of the network")
@@ -64,25 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         torch.save(LobeUNet(options.channels).state_dict(), checkpoint)
         print(f"{' x '.join(map(str, options.shape))}, {torch.get_num_threads()} threads")
         results: dict[str, list[dict[str, float]]] = {name: [] for name in PATHS}
-        for _ in range(options.runs):  # in turn, so that a busy moment of the machine strikes both alike
+        for _ in range(options.runs):  # in turn, so that a busy moment of the machine slows both alike
             for name in PATHS:
-                results[name].append(_in_a_process(name, checkpoint, scan))
+                results[name].append(in_a_process(TOOL, "--measure", name, str(checkpoint), str(scan)))
     print("| path | seconds | without the network | peak MB |\n|---|---|---|---|")
     for name, runs in results.items():
         seconds, network, peak = (
             statistics.median(run[key] for run in runs) for key in ("seconds", "network", "peak_mb")
         )
         print(f"| {name} | {seconds:.2f} | {seconds - network:.2f} | {peak:.0f} |")
-
-
-def _in_a_process(name: str, checkpoint: Path, scan: Path) -> dict[str, float]:
-    command = [sys.executable, "-W", "ignore", "-m", "scripts.lobes.benchmark"]
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [*command, "--measure", name, str(checkpoint), str(scan)],
-        cwd=root, stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _measured(path: Callable[[str, str], object], checkpoint: str, scan: str) -> dict[str, float]:
@@ -98,12 +86,8 @@ def _measured(path: Callable[[str, str], object], checkpoint: str, scan: str) ->
         return y
 
     LobeUNet.forward = timed  # type: ignore[method-assign, assignment]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
-    path(checkpoint, scan)
-    seconds = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "network": spent, "peak_mb": (after - before) / 1024}
+    whole = seconds_and_peak(lambda: path(checkpoint, scan))
+    return {**whole, "network": spent}
 
 
 def _ours(checkpoint: str, scan: str) -> object:

@@ -3,7 +3,7 @@ import re
 import torch
 
 from scripts.networks import pa_66_m
-from scripts.training.precision import main
+from scripts.tools.precision import main
 
 
 def test_it_says_how_far_half_precision_moves_the_answers(phantoms, tmp_path, capsys):

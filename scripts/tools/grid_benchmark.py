@@ -1,4 +1,4 @@
-"""From a file to the grid, side by side: ``python -m scripts.transforms.benchmark [--runs 3]``.
+"""From a file to the grid, side by side: ``python -m scripts grid-benchmark [--runs 3]``.
 
 Our path, the chain that a good user of MONAI would write, and the bare decompression of the same file, which
 no path can beat. The scan is generated; each run is a process of its own. Times start after the imports, and
@@ -8,12 +8,8 @@ peak memory is what the work adds to them.
 import argparse
 import gzip
 import json
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -31,11 +27,13 @@ from monai.transforms import (
 )
 from scipy import ndimage
 
-from .pipelines import preprocessing
-from .regions import LungRegion
+from scripts.transforms import LungRegion, preprocessing
+
+from .stopwatch import in_a_process, seconds_and_peak
 
 __all__ = ["main"]
 
+TOOL = "grid-benchmark"
 GRID = (96, 96, 96)
 SPACING = (0.7, 0.7, 1.0)  # mm
 NOISE = 20.0  # HU, standard deviation
@@ -43,14 +41,15 @@ NOISE = 20.0  # HU, standard deviation
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table of seconds, peak memory, and the ratios to decompression."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.transforms.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts grid-benchmark", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="processes a path; the median is printed")
     parser.add_argument("--shape", nargs=3, type=int, default=(512, 512, 300), help="voxels of the scan")
     parser.add_argument("--measure", choices=PATHS, help=argparse.SUPPRESS)
     parser.add_argument("--scan", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.measure:
-        print(json.dumps(_measure(PATHS[options.measure](), options.scan)))
+        path = PATHS[options.measure]()
+        print(json.dumps(seconds_and_peak(lambda: path(options.scan))))
         return
     with tempfile.TemporaryDirectory() as folder:
         scan = Path(folder) / "scan.nii.gz"
@@ -58,9 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         size = " x ".join(map(str, options.shape))
         print(f"{size} int16, {scan.stat().st_size / 1e6:.0f} MB; {torch.get_num_threads()} threads")
         results: dict[str, list[dict[str, float]]] = {name: [] for name in PATHS}
-        for _ in range(options.runs):  # in turn, so that a busy moment of the machine strikes all alike
+        for _ in range(options.runs):  # in turn, so that a busy moment of the machine slows all alike
             for name in PATHS:
-                results[name].append(_in_a_process(name, scan))
+                results[name].append(in_a_process(TOOL, "--measure", name, "--scan", str(scan)))
     _print_table(results)
 
 
@@ -73,24 +72,6 @@ def _print_table(results: dict[str, list[dict[str, float]]]) -> None:
             f"| {name} | {seconds[name]:.2f} | {seconds[name] / seconds['decompression']:.2f} | {peak:.0f} |"
         )
     print(f"ours is {seconds['MONAI chain'] / seconds['ours']:.1f} times as fast as the MONAI chain")
-
-
-def _in_a_process(name: str, scan: Path) -> dict[str, float]:
-    command = [sys.executable, "-W", "ignore", "-m", "scripts.transforms.benchmark", "--measure", name]
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [*command, "--scan", str(scan)], cwd=root, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def _measure(path: Callable[[str], object], scan: str) -> dict[str, float]:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
-    path(scan)
-    seconds = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "peak_mb": (after - before) / 1024}
 
 
 def _ours() -> Callable[[str], object]:
