@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.page import Page
+from scripts.page import write_page
 
 __all__ = [
     "FAILED",
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 PASSED, WARNING, FAILED, SKIPPED = "passed", "warning", "failed", "skipped"
-MOST_LINES = 200  # a list of thousands helps nobody; the count is always told
+MOST_LINES = 200  # a list of thousands helps nobody; the count is always given
 SHOWN = 25  # lines of a check: more hide what comes below
 TITLES = {
     "patient_overlap": "Patients on both sides of a split",
@@ -41,7 +41,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Table:
-    """Figures for people.
+    """Numbers for people.
 
     Attributes:
         title: one line.
@@ -56,15 +56,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer of one check.
+    """What one check found.
 
     Attributes:
         check: its name in snake_case, stable over versions.
         status: "passed", "warning", "failed" or "skipped".
         summary: one line: what was found and, unless it passed, what to do.
-        hard: it failed and makes every figure of a run wrong: training stops unless overridden by name.
+        hard: it failed and makes every metric of a run wrong: training stops unless overridden by name.
         lines: the scans or patients concerned, one a line.
-        tables: figures behind the answer.
+        tables: numbers behind it.
         numbers: the same for programs.
     """
 
@@ -105,7 +105,7 @@ def counted(number: int, noun: str) -> str:
 
 @dataclass(frozen=True)
 class Audit:
-    """The answers of all checks.
+    """What all checks found.
 
     Attributes:
         datalist: the name that the file gives itself.
@@ -155,33 +155,24 @@ def write_report(audit: Audit, output: Path) -> None:
     text = json.dumps(audit.as_json(), indent=1) + "\n"
     output.with_suffix(".json").write_text(text, encoding="utf-8")
     looked = "headers only" if audit.headers_only else "headers and voxels"
-    page = Page(
+    ordered = _worst_first(audit.findings)
+    write_page(
+        output,
+        Path(__file__).with_name("audit.html"),
         f"Audit: {audit.verdict}",
         f"{audit.datalist or 'datalist'}, {audit.scans} scans, {looked}. SHA-256 of the datalist: "
         f"{audit.datalist_sha256[:12]}. Research use only.",
+        audit=audit,
+        titles=TITLES,
+        summary=[(TITLES[finding.check], _result(finding), finding.summary) for finding in ordered],
+        shown=[each for each in ordered if each.status != SKIPPED and (each.lines or each.tables)],
+        lines=_shown_lines,
     )
-    page.section("Summary")
-    if audit.hard_errors:
-        page.notice(
-            "failed",
-            f"training stops at {', '.join(audit.hard_errors)}, unless each is named in --audit_override",
-        )
-    page.table(
-        ("check", "result", "found"),
-        [(_title(finding), _result(finding), finding.summary) for finding in _worst_first(audit.findings)],
-    )
-    for finding in _worst_first(audit.findings):
-        _add(page, finding)
-    page.write(output)
 
 
 def one_line(finding: Finding) -> str:
     """Return the line that the command prints."""
     return f"{finding.status:8} {finding.check}: {finding.summary}"
-
-
-def _title(finding: Finding) -> str:
-    return TITLES[finding.check]
 
 
 def _result(finding: Finding) -> str:
@@ -193,14 +184,7 @@ def _worst_first(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (not finding.hard, order.index(finding.status)))
 
 
-def _add(page: Page, finding: Finding) -> None:
-    if finding.status == SKIPPED or not (finding.lines or finding.tables):
-        return  # the summary has said all
-    page.section(_title(finding))
-    page.notice(finding.status, finding.summary)  # type: ignore[arg-type]
-    if finding.lines:
-        more = len(finding.lines) - SHOWN
-        rows = [(line,) for line in finding.lines[:SHOWN]]
-        page.table(("where",), [*rows, *([(f"... and {more} more, in the JSON file",)] if more > 0 else [])])
-    for table in finding.tables:
-        page.table(table.columns, table.rows, table.title)
+def _shown_lines(finding: Finding) -> list[tuple[str]]:
+    more = len(finding.lines) - SHOWN
+    rows = [(line,) for line in finding.lines[:SHOWN]]
+    return [*rows, *([(f"... and {more} more, in the JSON file",)] if more > 0 else [])]

@@ -1,4 +1,4 @@
-"""The shortcut probe: can the class be told from what carries no lesion?"""
+"""The shortcut probe: can the class be predicted from what carries no lesion?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ import numpy as np
 from scipy import linalg
 from sklearn.model_selection import GroupKFold
 
+from scripts.statistics import held_out_auc, weighted_held_out_auc
+
 from .association import indicators, shuffled_labels
 from .features import Cells
-from .ranking import held_out_auc, weighted_auc
 
 __all__ = ["FEWEST_PATIENTS", "Probe", "probe_shortcuts"]
 
@@ -30,8 +31,8 @@ class Probe:
         auc: mean one-against-rest area under the curve, out of fold; chance is 0.5.
         interval: 95 %, by patient.
         p_value: chance of such an AUC where labels and features are unrelated.
-        accuracy: share of the scans whose class is told rightly.
-        majority: that share if the commonest class is always said.
+        accuracy: share of the scans whose class is predicted rightly.
+        majority: that share of the majority-class baseline.
         importance: how much the AUC falls when the feature's values are shuffled between scans, by name.
         alone: AUC of each feature alone with its interval, by name.
     """
@@ -52,7 +53,7 @@ class _Task:
     shuffled: np.ndarray  # shuffles, scans
     classes: np.ndarray
     folds: np.ndarray  # scans
-    weights: np.ndarray  # scans, draws
+    weights: np.ndarray  # draws, scans
 
     def wanted(self, rows: slice) -> np.ndarray:
         """Return the indicators of some shuffles, ``(scans, shuffles, classes)``."""
@@ -80,7 +81,7 @@ def probe_shortcuts(
     task = _task(labels, patients, shuffles, seed)
     scores, null, stretch = _score_all(cells.matrix, task)
     auc, interval = _interval(scores, task, stretch)
-    said = task.classes[scores.argmax(1)]
+    predicted = task.classes[scores.argmax(1)]
     truth = task.shuffled[0]
     alone = {}
     for feature, name in enumerate(cells.names):
@@ -91,7 +92,7 @@ def probe_shortcuts(
         auc=auc,
         interval=interval,
         p_value=float((null >= null[0] - 1e-9).mean()),
-        accuracy=float((said == truth).mean()),
+        accuracy=float((predicted == truth).mean()),
         majority=float(np.max(np.unique(truth, return_counts=True)[1]) / len(truth)),
         importance=_importance(cells, task, seed),
         alone=alone,
@@ -107,8 +108,8 @@ def _task(labels: Sequence[int], patients: Sequence[str], shuffles: int, seed: i
         folds[held] = fold
     random = np.random.default_rng(seed + 1)
     count = int(owner.max()) + 1
-    draws = random.multinomial(count, np.full(count, 1 / count), size=DRAWS).T.astype(np.float32)
-    return _Task(shuffled, np.unique(shuffled[0]), folds, draws[owner])
+    draws = random.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float32)
+    return _Task(shuffled, np.unique(shuffled[0]), folds, draws[:, owner])
 
 
 def _out_of_fold(matrix: np.ndarray, wanted: np.ndarray, folds: np.ndarray) -> np.ndarray:
@@ -142,7 +143,7 @@ def _score_all(matrix: np.ndarray, task: _Task) -> tuple[np.ndarray, np.ndarray,
             first, first_wanted = scores, wanted
     null = np.concatenate(parts)
     assumed = [
-        weighted_auc(first[:, k], first_wanted[:, k], task.folds, task.weights).std()
+        weighted_held_out_auc(first[:, k], first_wanted[:, k], task.folds, task.weights).std()
         for k in range(1, min(1 + STRETCHED, first.shape[1]))
     ]
     return first[:, 0], null, max(1.0, float(null[1:].std() / max(np.mean(assumed), 1e-6)))
@@ -151,7 +152,7 @@ def _score_all(matrix: np.ndarray, task: _Task) -> tuple[np.ndarray, np.ndarray,
 def _interval(scores: np.ndarray, task: _Task, stretch: float) -> tuple[float, tuple[float, float]]:
     wanted = task.wanted(slice(0, 1))[:, 0]
     auc = float(held_out_auc(scores[:, None], wanted[:, None], task.folds)[0])
-    drawn = weighted_auc(scores, wanted, task.folds, task.weights)
+    drawn = weighted_held_out_auc(scores, wanted, task.folds, task.weights)
     low, high = np.clip(auc + stretch * (np.quantile(drawn, (0.025, 0.975)) - auc), 0, 1)
     return auc, (float(low), float(high))
 

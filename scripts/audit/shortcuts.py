@@ -66,7 +66,7 @@ def check_associations(
 def check_probe(
     features: Mapping[str, Sequence[Any]], labels: Sequence[int], patients: Sequence[str]
 ) -> Finding:
-    """Ask whether a simple classifier tells the class from what carries no lesion.
+    """Ask whether a simple classifier predicts the class from what carries no lesion.
 
     Args:
         features: see :func:`~.features.feature_table`.
@@ -85,20 +85,25 @@ def check_probe(
     leading = [name for name in ranked if probe.alone[name][1] > 0.5][:3] or ranked[:1]
     measured = (
         f"AUC {probe.auc:.2f} (95 % interval {low:.2f} to {high:.2f}, chance 0.50, p {probe.p_value:.3f}), "
-        f"accuracy {probe.accuracy:.0%} where the commonest class is {probe.majority:.0%}"
+        f"accuracy {probe.accuracy:.0%}, majority-class baseline {probe.majority:.0%}"
     )
     tables = [_probe_table(probe.alone, probe.importance)]
+    alone = {
+        name: {"value": auc, "interval_95_percent": [low, high]}
+        for name, (auc, low, high) in probe.alone.items()
+    }
     numbers = {
-        "auc": probe.auc, "interval": [low, high], "p": probe.p_value, "accuracy": probe.accuracy,
-        "majority": probe.majority, "alone": probe.alone, "importance": probe.importance,
+        "auc": {"value": probe.auc, "interval_95_percent": [low, high]}, "p": probe.p_value,
+        "accuracy": probe.accuracy, "majority_class_baseline": probe.majority, "alone": alone,
+        "importance": probe.importance,
     }  # fmt: skip
     if probe.p_value > ALARM:
-        summary = f"what carries no lesion does not tell the class: {measured}"
+        summary = f"what carries no lesion does not predict the class: {measured}"
         return Finding("shortcut_probe", PASSED, summary, tables=tables, numbers=numbers)
     return Finding(
         "shortcut_probe",
         FAILED if low >= MUCH else WARNING,
-        f"SHORTCUT: the class can be told without looking at the lungs: {measured}; most by "
+        f"SHORTCUT: the class can be predicted without looking at the lungs: {measured}; most by "
         f"{', '.join(leading)}",
         tables=tables,
         numbers=numbers,
@@ -112,7 +117,7 @@ def _overview(
         (a.name, f"{a.cramers_v:.2f}", _eta_squared(features[a.name], labels), f"{a.p_value:.3f}")
         for a in sorted(found, key=lambda a: (a.p_value, -a.cramers_v))
     ]
-    title = "Every feature against the class; p is the chance of any feature this striking"
+    title = "Every feature against the class; p is the chance of any feature this strongly associated"
     return Table(title, ("feature", "Cramer's V", "eta squared of ranks", "p"), rows)
 
 

@@ -21,7 +21,7 @@ from monai.bundle import ConfigParser
 
 from scripts import bundle_root
 from scripts.errors import UserError, show_user_errors_in_one_line
-from scripts.evaluation import Calibration
+from scripts.evaluation import calibration_of
 from scripts.networks import load_weights, weights_hash
 from scripts.phantoms import draw_phantom
 from scripts.scans import scan_items
@@ -84,7 +84,7 @@ def export(
 
 
 def _record(parser: ConfigParser, ckpt_path: Path, scans: list[str]) -> dict[str, Any]:
-    calibration = Calibration.of(ckpt_path)
+    calibration = calibration_of(ckpt_path)
     return {
         "output": "logits; divide by the temperature, then softmax",
         "class_names": list(parser["_meta_::network_data_format::outputs::pred::channel_def"].values()),

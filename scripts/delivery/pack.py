@@ -17,7 +17,7 @@ import yaml
 
 from scripts import bundle_root
 from scripts.errors import UserError, show_user_errors_in_one_line
-from scripts.evaluation import Calibration, calibration_file
+from scripts.evaluation import calibration_file, calibration_of
 from scripts.networks import load_weights, weights_hash
 
 from .resolved import read_configs, resolved_metadata, resolved_text
@@ -63,7 +63,7 @@ def pack(
         files[f"configs/{kind}.json"] = resolved_text(parser, metadata).encode()
     files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
     files["models/model.pt"] = ckpt_path.read_bytes()
-    if Calibration.of(ckpt_path):
+    if calibration_of(ckpt_path):
         files["models/calibration.json"] = calibration_file(ckpt_path).read_bytes()
     weights = {"path": "models/model.pt", "hash_val": weights_hash(ckpt_path), "hash_type": "sha256"}
     large_files = yaml.safe_dump({"large_files": [weights | ({"url": url} if url else {})]}, sort_keys=False)

@@ -1,12 +1,13 @@
-"""Figures that choose a checkpoint; ignite's ``EpochMetric`` collects what they need."""
+"""Metrics that select a checkpoint; ignite's ``EpochMetric`` collects what they need."""
 
 import math
 
+import numpy as np
 import torch
 from ignite.metrics import EpochMetric
-from sklearn.metrics import roc_auc_score
 
 from scripts.processes import gather
+from scripts.statistics import ranking_areas
 
 __all__ = ["GatheredEpochMetric", "log_likelihood", "macro_auc"]
 
@@ -52,5 +53,6 @@ def macro_auc(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
     classes = range(probabilities.shape[1])
     if set(labels.tolist()) != set(classes):
         return float("nan")
-    areas = [roc_auc_score((labels == index).cpu(), probabilities[:, index].cpu()) for index in classes]
-    return float(sum(areas) / len(areas))
+    scores, truth = probabilities.double().cpu().numpy(), labels.cpu().numpy()
+    once = np.ones((1, len(truth)))
+    return float(np.mean([ranking_areas(scores[:, index], truth == index, once)[0] for index in classes]))

@@ -61,7 +61,9 @@ def alarms(cohort):
     """Tell whether tables, probe, and either of them cry, whether there is a probe, and it holds chance."""
     tables, probe = check_associations(*cohort, ("a", "b", "c")), check_probe(*cohort)
     cries = [finding.status in (WARNING, FAILED) for finding in (tables, probe)]
-    low, high = probe.numbers.get("interval", (1, 0))  # none where a class has too few patients
+    low, high = probe.numbers.get("auc", {}).get(
+        "interval_95_percent", (1, 0)
+    )  # none where a class has too few patients
     return (*cries, any(cries), low <= high, low <= 0.5 <= high)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.evaluation import class_columns
+from scripts.statistics import class_columns
 
 from .codes import (
     ANSWER,
