@@ -54,8 +54,8 @@ configs: $(READY)  ## write the JSON that MONAI's clients read from the YAML tha
 	.venv/bin/python -m scripts.delivery.json_configs
 
 bench: $(READY)
-	.venv/bin/python -m scripts.transforms.benchmark
-	.venv/bin/python -m scripts.networks.benchmark
+	.venv/bin/python -m scripts grid-benchmark
+	.venv/bin/python -m scripts network-benchmark
 
 clean:
 	rm -rf .venv .venv-* demo results

@@ -11,14 +11,20 @@ TOOLS = {  # name: its module, whose `main` reads `sys.argv`; and what it is for
         "scripts.checkpoints.describing",
         "say what a checkpoint from elsewhere is: write its model file",
     ),
+    "audit": ("scripts.audit.__main__", "find what is wrong with a datalist and its scans"),
     "datalists": ("scripts.datalists.__main__", "build a datalist, or audit one"),
     "phantoms": ("scripts.phantoms.__main__", "write a data set of synthetic chest CT"),
     "phantom-series": ("scripts.phantoms.dicom_series", "write a phantom as a DICOM series"),
-    "preview": ("scripts.transforms.preview", "draw what the network sees of a scan"),
+    "preview": ("scripts.tools.preview", "draw what the network sees of a scan"),
     "lobes-convert": ("scripts.lobes.convert", "renumber a lobe mask made elsewhere"),
     "lobes-measure": ("scripts.lobes.measure", "compare lobe maps with masks"),
-    "lobes-preview": ("scripts.lobes.preview", "draw the lobes over a scan"),
-    "precision": ("scripts.training.precision", "measure what half precision changes"),
+    "lobes-preview": ("scripts.tools.lobe_preview", "draw the lobes over a scan"),
+    "grid-benchmark": ("scripts.tools.grid_benchmark", "time the way from a file to the grid"),
+    "network-benchmark": ("scripts.tools.network_benchmark", "time two networks, forward and in training"),
+    "lobes-benchmark": ("scripts.tools.lobe_benchmark", "time the way from a file to its lobes"),
+    "heat-map-benchmark": ("scripts.tools.heat_map_benchmark", "time heat maps beside predictions"),
+    "precision": ("scripts.tools.precision", "measure what half precision changes"),
+    "report": ("scripts.report.__main__", "write the report of a run that is there already"),
     "export": ("scripts.delivery.export", "write TorchScript, torch.export and ONNX, and compare them"),
     "pack": ("scripts.delivery.pack", "pack a release with its weights"),
     "dicom": ("scripts.delivery.dicom.__main__", "write a lobe mask as a DICOM segmentation"),
@@ -38,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(importlib.import_module(TOOLS[name][0]).main())
     print("usage: python -m scripts TOOL [arguments]\n\ntools:")
     for tool, (_, purpose) in TOOLS.items():
-        print(f"  {tool:16}{purpose}")
+        print(f"  {tool:20}{purpose}")
     if name not in ("-h", "--help"):
         print(f"error: no tool {name!r}", file=sys.stderr)
         raise SystemExit(2)

@@ -13,7 +13,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 
 from scripts.delivery.json_configs import NAMES, as_json
 from scripts.errors import user_error_behind
-from scripts.evaluation import read_predictions
+from scripts.statistics import read_predictions
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TRAIN, EVALUATE, INFERENCE = (CONFIGS / f"{name}.yaml" for name in ("train", "evaluate", "inference"))

@@ -10,8 +10,8 @@ import torch
 from monai.bundle import ConfigWorkflow
 from several_processes import in_processes
 
-from scripts.evaluation import read_predictions
 from scripts.lobes import LobeUNet
+from scripts.statistics import read_predictions
 
 ROOT = Path(__file__).parents[1]
 SMALL = {"spatial_shape": [24, 24, 16], "max_epochs": 1, "batches_per_epoch": 2, "num_workers": 0}

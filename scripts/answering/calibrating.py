@@ -1,24 +1,20 @@
 """The calibration of a checkpoint: fitted once, on the scans that selected it, and kept in its model file."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from scripts.checkpoints import CalibrationRecord, ModelFile, model_file_path
-from scripts.evaluation import Calibration, PredictionTable, fit_calibration
 from scripts.processes import gather, rank
+from scripts.statistics import SENSITIVITY, PredictionTable, fit_calibration
 from scripts.transforms import ScanDataset
 
 from .answer import Answer
-from .models import as_calibration
 from .predictor import Predictor
 
 __all__ = ["calibrate_once", "fitted_on_answers"]
-
-SENSITIVITY = 0.95
 
 
 def calibrate_once(
@@ -62,7 +58,7 @@ def calibrate_once(
     if fitted is None:
         print("no scan of the validation list was answered: the probabilities stay uncalibrated")
         return
-    predictor.use_calibration(as_calibration(fitted))
+    predictor.use_calibration(fitted.calibration())
     if rank() == 0:
         print(
             f"temperature {fitted.temperature:.3f} on {fitted.fitted_on['scans']} scans: "
@@ -83,20 +79,16 @@ def fitted_on_answers(
     known = [answer for answer in answers if answer.prediction and answer.label is not None]
     if not known:
         return None
-    table = PredictionTable(
-        "the validation list",
-        [answer.name for answer in known],
-        [answer.patient for answer in known],
-        np.array([answer.label for answer in known]),
+    classes = known[0].classes
+    table = PredictionTable.of(
+        classes,
         np.array([list(answer.raw.values()) for answer in known]),
+        {
+            "image": [answer.name for answer in known],
+            "patient": [answer.patient for answer in known],
+            "label": [answer.label for answer in known],
+        },
+        source="the validation list",
     )
-    classes = list(known[0].classes)
     prior = list(training_prior) or [1 / len(classes)] * len(classes)
-    return as_record(fit_calibration(table, classes, prior, sensitivity))
-
-
-def as_record(calibration: Calibration) -> CalibrationRecord:
-    """Return a calibration as a model file holds it."""
-    content = asdict(calibration)
-    content.pop("checkpoint_sha256", None)
-    return CalibrationRecord(**content)
+    return CalibrationRecord.of(fit_calibration(table, classes, prior, sensitivity))

@@ -20,9 +20,9 @@ from scripts.checkpoints import (
     build_region,
 )
 from scripts.errors import UserError
-from scripts.evaluation import Calibration
 from scripts.lobes import LobeSegmenter
 from scripts.networks import Ensemble, place_network, read_state_dict, weights_hash
+from scripts.statistics import Calibration
 from scripts.transforms import LoadScand, ToGrid, ToGridd, preprocessing_digest
 
 __all__ = ["Model", "load_model"]
@@ -124,22 +124,17 @@ def load_model(
         pipelines += [pipeline] if place == len(pipelines) else []
         places.append(place)
     alone = len(paths) == 1 and ensemble is None
-    own = files[0].calibration
+    kept = files[0].calibration if alone else calibration
     return Model(
         network=members[0] if alone else Ensemble(members, places).eval(),
         preprocessing=_together(pipelines),
         inferer=build_inferer(files[0].inferer, declared),
         classes=files[0].classes,
-        calibration=as_calibration(own if alone else calibration),
+        calibration=kept.calibration() if kept is not None else None,
         files=files,
         checkpoints=paths,
         ensemble=ensemble,
     )
-
-
-def as_calibration(record: CalibrationRecord | None) -> Calibration | None:
-    """Return a calibration that can be applied from what a file says of it."""
-    return None if record is None else Calibration(**record.model_dump())
 
 
 def _members(

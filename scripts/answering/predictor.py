@@ -1,7 +1,7 @@
 """One object that answers for a scan: in a notebook, in a service, and in ``run inference``."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from scripts.errors import UserError
-from scripts.evaluation import Calibration, with_prior
 from scripts.explanation import HeatMapMethod, default_method, explain, lobes_of, slice_curve
 from scripts.scans import scan_items
+from scripts.statistics import Calibration, with_prior
 from scripts.transforms import ScanDataset
 
 from .answer import Answer, Explanation, Geometry
@@ -194,7 +194,7 @@ class Predictor:
         calibration = self.model.calibration
         return {
             "model": self.model.facts(),
-            "calibration": None if calibration is None else asdict(calibration),
+            "calibration": None if calibration is None else calibration.as_json(),
             "prior": self.prior,
             "inferer": type(self.inferer).__name__,
             "abstain_below": self.abstain_below,
@@ -207,11 +207,7 @@ class Predictor:
             if self.prior is None:
                 return raw, ()
             return with_prior(raw, self.training_prior, self.prior), ()
-        plain = calibration.apply(raw)
-        thresholds = (calibration.thresholds[name]["value"] for name in self.classes)
-        above = zip(self.classes, plain, thresholds, strict=True)
-        reached = tuple(name for name, value, least in above if least is not None and value >= least)
-        return calibration.apply(raw, self.prior), reached
+        return calibration.apply(raw, self.prior), tuple(calibration.above_threshold(raw))
 
     def _checked_prior(self, prior: Sequence[float]) -> list[float]:
         shares = [float(share) for share in prior]

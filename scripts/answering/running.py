@@ -15,8 +15,8 @@ from torch import nn
 from scripts.checkpoints import declared_targets
 from scripts.command_line import running_config
 from scripts.errors import UserError
-from scripts.evaluation import read_predictions
 from scripts.networks import place_network
+from scripts.statistics import read_predictions
 from scripts.transforms import Region, ScanDataset, prepare
 from scripts.transforms import preprocessing as default_preprocessing
 

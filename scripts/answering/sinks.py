@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from scripts.evaluation import class_columns
 from scripts.explanation import draw_overlay, save_heat_map, save_overlay
 from scripts.files import write_whole
 from scripts.growing_table import GrowingTable
 from scripts.processes import gather, rank
+from scripts.statistics import DIGITS, class_columns, prediction_columns, raw_columns
 
 from .answer import Answer
 from .predictor import Predictor
@@ -216,30 +216,17 @@ def heat_map_path(answer: Answer) -> str:
     return f"heat_maps/{answer.stem}.nii.gz"
 
 
-def prediction_columns(classes: Sequence[str]) -> list[str]:
-    """Return the columns of predictions.csv, in order.
-
-    Args:
-        classes: names by index.
-    """
-    probabilities = [*class_columns(classes), *(f"raw_{column}" for column in class_columns(classes))]
-    known = ["image", "patient", "label", *probabilities, "prediction", "above_threshold"]
-    return [*known, "abstain", "reason", "flags", "heat_map"]
-
-
 def prediction_row(answer: Answer) -> dict[str, Any]:
-    """Return an answer as a row of predictions.csv; nine digits hold a float32 exactly."""
-    columns = class_columns(answer.classes)
-    calibrated = [
-        float(f"{answer.probabilities[name]:.9g}") if answer.prediction else "" for name in answer.classes
-    ]
-    raw = [float(f"{answer.raw[name]:.9g}") if answer.prediction else "" for name in answer.classes]
+    """Return an answer as a row of predictions.csv."""
+    columns = [*class_columns(answer.classes), *raw_columns(answer.classes)]
+    known = [answer.probabilities.get(name) for name in answer.classes]
+    known += [answer.raw.get(name) for name in answer.classes]
+    values = ["" if value is None else float(f"{value:.{DIGITS}g}") for value in known]
     return {
         "image": answer.name,
         "patient": answer.patient,
         "label": "" if answer.label is None else answer.label,
-        **dict(zip(columns, calibrated, strict=True)),
-        **dict(zip((f"raw_{column}" for column in columns), raw, strict=True)),
+        **dict(zip(columns, values, strict=True)),
         "prediction": answer.prediction,
         "above_threshold": "; ".join(answer.above_threshold),
         "abstain": answer.abstain,

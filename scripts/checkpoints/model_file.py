@@ -20,6 +20,7 @@ from pydantic import (
 from scripts.errors import UserError
 from scripts.files import write_whole
 from scripts.networks import weights_hash
+from scripts.statistics import Calibration
 
 __all__ = ["CalibrationRecord", "ModelFile", "Part", "TaughtBy", "model_file_path", "read_json"]
 
@@ -72,6 +73,15 @@ class CalibrationRecord(_Strict):
     sensitivity: float = Field(gt=0, le=1)
     thresholds: dict[str, dict[str, Any]]
     fitted_on: dict[str, Any]
+
+    @classmethod
+    def of(cls, calibration: Calibration) -> "CalibrationRecord":
+        """Return a calibration in the form of a model file."""
+        return cls(**calibration.as_json())
+
+    def calibration(self) -> Calibration:
+        """Return what can be applied."""
+        return Calibration.from_json(self.model_dump())
 
 
 class TaughtBy(_Strict):

@@ -11,9 +11,9 @@ from monai.engines import Workflow
 
 from scripts.networks import weights_hash
 from scripts.processes import gather, rank
+from scripts.statistics import SENSITIVITY, PredictionTable, fit_calibration
 
-from .stored_calibration import SENSITIVITY, Calibration, calibration_file, fit_calibration
-from .table import PredictionTable
+from .stored_calibration import calibration_file, read_calibration, write_calibration
 
 __all__ = ["CalibrationFitter", "calibrate_once"]
 
@@ -59,13 +59,10 @@ class CalibrationFitter:
             print("no scan of the validation list was answered: the probabilities stay uncalibrated")
             return
         names, patients, labels, answers = zip(*self.rows, strict=True)
-        table = PredictionTable(
-            "the validation list", list(names), list(patients), np.array(labels), np.stack(answers)
-        )
-        fitted = fit_calibration(
-            table, self.class_names, self.training_prior, self.sensitivity, self.ckpt_path
-        )
-        fitted.write(calibration_file(self.ckpt_path))
+        columns = {"image": names, "patient": patients, "label": labels}
+        table = PredictionTable.of(self.class_names, np.stack(answers), columns, source="the validation list")
+        fitted = fit_calibration(table, self.class_names, self.training_prior, self.sensitivity)
+        write_calibration(fitted, calibration_file(self.ckpt_path), self.ckpt_path)
         print(
             f"temperature {fitted.temperature:.3f} on {len(table)} scans: {calibration_file(self.ckpt_path)}"
         )
@@ -94,7 +91,7 @@ def calibrate_once(
 def _calibrate(evaluator: Any, items: Sequence[Mapping[str, Any]], ckpt_path: str | Path) -> None:
     path = calibration_file(ckpt_path)
     both = path.is_file() and Path(ckpt_path).is_file()
-    if both and Calibration.read(path).checkpoint_sha256 == weights_hash(ckpt_path):
+    if both and read_calibration(path)[1] == weights_hash(ckpt_path):
         print(f"calibrated before: {path}")
     elif items:
         evaluator.run()

@@ -14,9 +14,9 @@ from monai.engines import Workflow
 from scripts.growing_table import GrowingTable
 from scripts.networks import weights_hash
 from scripts.processes import gather, rank
+from scripts.statistics import class_columns, read_predictions
 
 from .stored_calibration import StoredCalibration
-from .table_file import class_columns, read_predictions
 
 __all__ = ["PredictionWriter", "fail_if_refused"]
 

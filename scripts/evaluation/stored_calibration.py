@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,101 +10,22 @@ import numpy as np
 
 from scripts.errors import UserError
 from scripts.networks import weights_hash
+from scripts.statistics import Calibration
 
-from .calibration import fit_temperature, with_prior, with_temperature
-from .table import PredictionTable
-from .thresholds import sensitivity_threshold
-
-__all__ = ["Calibration", "OtherWeights", "StoredCalibration", "calibration_file", "fit_calibration"]
+__all__ = [
+    "OtherWeights",
+    "StoredCalibration",
+    "calibration_file",
+    "calibration_of",
+    "read_calibration",
+    "write_calibration",
+]
 
 logger = logging.getLogger(__name__)
-SENSITIVITY = 0.95
 
 
 class OtherWeights(UserError):
     """A calibration was fitted on the answers of another checkpoint."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What was fitted on the scans that select a checkpoint.
-
-    Attributes:
-        class_names: whose probabilities it is for, in order.
-        temperature: that the logits are divided by.
-        at_end_of_range: the fit stopped at an end of its range, so the temperature means little.
-        training_prior: shares of the classes in the batches that trained the network.
-        sensitivity: that the thresholds were chosen for.
-        thresholds: for each class, of its calibrated probability before a correction of the prior:
-            ``value`` and ``interval_95_percent``.
-        fitted_on: ``source``, ``scans`` and ``patients``.
-        checkpoint_sha256: of the weights it belongs to; None for an ensemble.
-    """
-
-    class_names: list[str]
-    temperature: float
-    at_end_of_range: bool
-    training_prior: list[float]
-    sensitivity: float
-    thresholds: dict[str, dict[str, Any]]
-    fitted_on: dict[str, Any]
-    checkpoint_sha256: str | None = None
-
-    @classmethod
-    def read(cls, path: str | Path) -> "Calibration":
-        """Read a calibration.json.
-
-        Raises:
-            UserError: it is not one.
-        """
-        try:
-            return cls(**json.loads(Path(path).read_text()))
-        except (json.JSONDecodeError, TypeError, OSError) as error:
-            raise UserError(
-                f"{path}: not a calibration that evaluation wrote ({error}); remove it, and evaluate again"
-            ) from None
-
-    @classmethod
-    def of(cls, ckpt_path: str | Path, path: str | Path | None = None) -> "Calibration | None":
-        """Read the calibration of a checkpoint.
-
-        Args:
-            ckpt_path: the weights.
-            path: of the calibration; None looks beside the checkpoint.
-
-        Returns:
-            None where there is no such file.
-
-        Raises:
-            UserError: it is no calibration.
-            OtherWeights: it belongs to other weights. An ensemble's belongs to none, and is read.
-        """
-        path = calibration_file(ckpt_path) if path is None else Path(path)
-        if not path.is_file():
-            return None
-        stored = cls.read(path)
-        owner = stored.checkpoint_sha256
-        if owner is not None and owner != weights_hash(ckpt_path):
-            raise OtherWeights(
-                f"{path}: belongs to other weights than {ckpt_path}; evaluate these to fit their own, "
-                f"or remove it"
-            )
-        return stored
-
-    def write(self, path: str | Path) -> None:
-        """Write it as JSON."""
-        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n")
-
-    def apply(self, probabilities: np.ndarray, prior: Sequence[float] | None = None) -> np.ndarray:
-        """Return calibrated probabilities, corrected for the shares of the classes where these are stated."""
-        calibrated = with_temperature(probabilities, self.temperature)
-        return calibrated if prior is None else with_prior(calibrated, self.training_prior, prior)
-
-    def undo(self, probabilities: np.ndarray, prior: Sequence[float] | None = None) -> np.ndarray:
-        """Return what the network said, up to the decimals lost on the way."""
-        if prior is not None:
-            probabilities = with_prior(probabilities, prior, self.training_prior)
-        return with_temperature(probabilities, 1 / self.temperature)
 
 
 def calibration_file(ckpt_path: str | Path) -> Path:
@@ -113,37 +33,61 @@ def calibration_file(ckpt_path: str | Path) -> Path:
     return Path(ckpt_path).with_name("calibration.json")
 
 
-def fit_calibration(
-    table: PredictionTable,
-    class_names: Sequence[str],
-    training_prior: Sequence[float],
-    sensitivity: float = SENSITIVITY,
-    ckpt_path: str | Path | None = None,
-) -> Calibration:
-    """Fit the temperature, then the thresholds of the calibrated probabilities.
+def read_calibration(path: str | Path) -> tuple[Calibration, str | None]:
+    """Read a calibration.json: the calibration, and the SHA-256 of its weights, None for an ensemble's.
+
+    Raises:
+        UserError: it is not one.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+        owner = content.pop("checkpoint_sha256", None)
+        return Calibration.from_json(content), owner
+    except (json.JSONDecodeError, TypeError, AttributeError, OSError) as error:
+        raise UserError(
+            f"{path}: not a calibration that evaluation wrote ({error}); remove it, and evaluate again"
+        ) from None
+
+
+def write_calibration(
+    calibration: Calibration, path: str | Path, ckpt_path: str | Path | None = None
+) -> None:
+    """Write a calibration.json.
 
     Args:
-        table: uncalibrated answers for scans that are never reported: those that selected the checkpoint.
-        class_names: one name a class.
-        training_prior: shares of the classes in the training batches.
-        sensitivity: that each class's threshold should reach.
-        ckpt_path: the weights; None for an ensemble.
+        calibration: what was fitted.
+        path: of the file.
+        ckpt_path: the weights that it belongs to; None for an ensemble.
     """
-    temperature, at_end = fit_temperature(table.probabilities, table.labels, training_prior)
-    calibrated = table.with_probabilities(with_temperature(table.probabilities, temperature))
-    return Calibration(
-        class_names=list(class_names),
-        temperature=temperature,
-        at_end_of_range=at_end,
-        training_prior=[float(share) for share in training_prior],
-        sensitivity=float(sensitivity),
-        thresholds={
-            name: sensitivity_threshold(calibrated, index, sensitivity)
-            for index, name in enumerate(class_names)
-        },
-        fitted_on={"source": table.source, "scans": len(table), "patients": len(set(table.patients))},
-        checkpoint_sha256=None if ckpt_path is None else weights_hash(ckpt_path),
-    )
+    owner = None if ckpt_path is None else weights_hash(ckpt_path)
+    content = calibration.as_json() | {"checkpoint_sha256": owner}
+    Path(path).write_text(json.dumps(content, indent=2) + "\n")
+
+
+def calibration_of(ckpt_path: str | Path, path: str | Path | None = None) -> Calibration | None:
+    """Read the calibration of a checkpoint.
+
+    Args:
+        ckpt_path: the weights.
+        path: of the calibration; None looks beside the checkpoint.
+
+    Returns:
+        None where there is no such file.
+
+    Raises:
+        UserError: it is no calibration.
+        OtherWeights: it belongs to other weights. An ensemble's belongs to none, and is read.
+    """
+    path = calibration_file(ckpt_path) if path is None else Path(path)
+    if not path.is_file():
+        return None
+    stored, owner = read_calibration(path)
+    if owner is not None and owner != weights_hash(ckpt_path):
+        raise OtherWeights(
+            f"{path}: belongs to other weights than {ckpt_path}; evaluate these to fit their own, "
+            f"or remove it"
+        )
+    return stored
 
 
 class StoredCalibration:
@@ -176,7 +120,7 @@ class StoredCalibration:
         """
         self.stored = None
         try:
-            self.stored = Calibration.of(self.ckpt_path, self.path)
+            self.stored = calibration_of(self.ckpt_path, self.path)
         except OtherWeights as mistake:
             logger.warning("%s; not used", mistake)
         if self.prior is not None and self.stored is None:
@@ -189,15 +133,11 @@ class StoredCalibration:
         """Return the calibrated probabilities, ``(C,)``, and the classes that reach their threshold."""
         if self.stored is None:
             return probabilities, []
-        found = [
-            name
-            for name, value in zip(self.stored.class_names, self.stored.apply(probabilities), strict=True)
-            if (threshold := self.stored.thresholds[name]["value"]) is not None and value >= threshold
-        ]
-        return self.stored.apply(probabilities, self.prior), found
+        above = self.stored.above_threshold(probabilities)
+        return self.stored.apply(probabilities, self.prior), above
 
     def settings(self) -> dict[str, Any]:
         """Return what predictions.json says of it."""
         if self.stored is None:
             return {"calibration": None}
-        return {"calibration": {"file": str(self.path), **asdict(self.stored), "prior": self.prior}}
+        return {"calibration": {"file": str(self.path), **self.stored.as_json(), "prior": self.prior}}

@@ -4,14 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .metrics import classification_metrics
-from .table import read_table
+from scripts.statistics import read_table, table_metrics
 
 __all__ = ["write_metrics"]
 
 
 def write_metrics(output_dir: str | Path, class_names: Mapping[str, str] | Sequence[str]) -> None:
-    """Compute the figures of ``predictions.csv``, write them to ``metrics.json`` and print the chief one.
+    """Compute the metrics of ``predictions.csv``, write them to ``metrics.json`` and print the chief one.
 
     Args:
         output_dir: holds ``predictions.csv``; gains ``metrics.json``.
@@ -23,16 +22,13 @@ def write_metrics(output_dir: str | Path, class_names: Mapping[str, str] | Seque
     folder = Path(output_dir)
     names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
     table = read_table(folder / "predictions.csv", names)
-    metrics = classification_metrics(table.probabilities, table.labels, table.patients, names)
-    metrics["refused_scans"] = len(table.refused)
+    metrics = table_metrics(table)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    accuracy, interval = (
-        metrics["three_class_accuracy"],
-        metrics["intervals_95_percent"]["three_class_accuracy"],
-    )
-    commonest = metrics["majority_class_accuracy"]
+    accuracy, baseline = metrics["accuracy"], metrics["majority_class_baseline"]["value"]
+    interval = accuracy["interval_95_percent"]
+    covers = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
     print(
-        f"three-class accuracy {accuracy:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f}), "
-        f"against {commonest:.3f} for always naming the commonest class; {metrics['scans']} scans of "
-        f"{metrics['patients']} patients, {metrics['refused_scans']} refused: {folder / 'metrics.json'}"
+        f"accuracy {accuracy['value']:.3f}{covers}, majority-class baseline {baseline:.3f}; "
+        f"{metrics['scans']} scans of {metrics['patients']} patients, {metrics['refused_scans']} refused: "
+        f"{folder / 'metrics.json'}"
     )

@@ -1,6 +1,7 @@
 """One network with its settings: what all folds of a cross-validation share."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from monai.transforms import Compose
 
 from scripts import bundle_root
 from scripts.command_line import check_name
+from scripts.datalists import CLASSES
 from scripts.errors import UserError
 
 __all__ = ["Experiment", "find_recipes"]
@@ -56,6 +58,11 @@ class Experiment:
     def datalist(self) -> Path:
         """The file that says who is trained on, selected on and reported on."""
         return self.dataset_dir / "datalist.json"
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, by index."""
+        return list(json.loads(self.datalist.read_text()).get("classes") or CLASSES)
 
     def training(self, **overrides: Any) -> ConfigWorkflow:
         """Return an initialised workflow that trains.

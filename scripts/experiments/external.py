@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.datalists import external_items
-from scripts.evaluation import read_predictions
+from scripts.statistics import PredictionTable, average, read_table, table_metrics
 
+from .calibrating import apply_calibration
 from .cross_validation import finished_folds
 from .fold import predict
 from .run_record import recorded_experiment
-from .tables import average, figures, write_table
 
 __all__ = ["external_test"]
 
@@ -27,7 +27,7 @@ def external_test(
 
     Args:
         output_dir: of the cross-validation; gains ``external_NAME.csv``, with a column ``source``, and
-            ``external_NAME.json``, the figures of all scans, of each source, and of the internal test list.
+            ``external_NAME.json``, the metrics of all scans, of each source, and of the internal test list.
         dataset_dir: holds the second ``datalist.json``.
         name: of the second data set, for the files' names.
         label_mapping: see :func:`external_items`.
@@ -42,18 +42,21 @@ def external_test(
     items = external_items(experiment.datalist, label_mapping)["report"]
     mapping = {} if label_mapping is None else {"label_mapping": dict(label_mapping)}
     tables = [predict(experiment, fold.checkpoint, items, mapping, ["external.yaml"])[0] for fold in folds]
-    sources = {item["name"]: item.get("source", "") for item in items}
-    rows = [{**row, "source": sources[row["image"]]} for row in average(tables)]
-    write_table(output / f"external_{name}.csv", rows)
+    sources = {item["name"]: str(item.get("source") or "") for item in items}
+    table = apply_calibration(average(tables), output)
+    table = table.with_column("source", [sources[image] for image in table.frame["image"]])
+    table.write(output / f"external_{name}.csv")
     internal = output / "test.csv"
     content: dict[str, Any] = {
         "datalist": str(experiment.datalist),
         "label_mapping": mapping.get("label_mapping"),
         "networks": len(folds),
-        "internal_test": figures(read_predictions(internal)) if internal.is_file() else None,
-        "external": figures(rows),
+        "internal_test": _metrics(read_table(internal, experiment.class_names))
+        if internal.is_file()
+        else None,
+        "external": _metrics(table),
         "external_by_source": {
-            source: figures([row for row in rows if row["source"] == source])
+            source: _metrics(table.select([image for image in sources if sources[image] == source]))
             for source in sorted(set(sources.values()))
         },
     }
@@ -62,5 +65,9 @@ def external_test(
     print(f"{path}:")
     for label, found in [("internal test", content["internal_test"]), (name, content["external"])]:
         if found:
-            accuracy, scans = found["three_class_accuracy"], found["scans"]
-            print(f"  {label}: three-class accuracy {accuracy:.3f} of {scans} scans")
+            accuracy, scans = found["accuracy"]["value"], found["scans"]
+            print(f"  {label}: accuracy {accuracy:.3f} of {scans} scans")
+
+
+def _metrics(table: PredictionTable) -> dict[str, Any] | None:
+    return table_metrics(table) if len(table) else None

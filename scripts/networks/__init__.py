@@ -25,7 +25,6 @@ from .spatial_attention import (
     SpatialAttention,
     spatial_softmax,
 )
-from .stopwatch import seconds
 from .weights import check_fit, load_weights, read_state_dict, weights_hash
 
 __all__ = [
@@ -60,7 +59,6 @@ __all__ = [
     "resnet18",
     "sa_66",
     "sa_66_m",
-    "seconds",
     "spatial_softmax",
     "wa_66",
     "wa_66_m",

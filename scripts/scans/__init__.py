@@ -7,6 +7,7 @@ from .finding import Found, ScanItems, find_scans, scan_items
 from .flags import FLAGS, geometry_flags
 from .formats import FORMATS, PICTURE_ENDINGS, Format, formats_of, is_picture
 from .grey import check_window
+from .header import read_header
 from .lungs import Lungs, enclosed_air, find_lungs
 from .patient_keys import PatientKeys, share_patient_salt
 from .reading import ScanReader, read_checked_scan, read_scan, series_files
@@ -50,6 +51,7 @@ __all__ = [
     "join_zip_path",
     "natural_order",
     "read_checked_scan",
+    "read_header",
     "read_scan",
     "resample",
     "scan_exists",

@@ -39,7 +39,7 @@ def record_run(
         datalist: its SHA-256 says which data the run saw.
         device: that the network runs on.
         seed: of the run.
-        audit: verdict on the datalist, see :func:`scripts.datalists.heed_audit`.
+        audit: verdict on the datalist, see :func:`scripts.audit.enforce_audit`.
     """
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)

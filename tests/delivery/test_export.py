@@ -11,8 +11,9 @@ from scripts.delivery.export import export, main
 from scripts.delivery.forms import FORMS, Form
 from scripts.delivery.parity import allowed_difference, largest_difference
 from scripts.errors import UserError
-from scripts.evaluation import Calibration
+from scripts.evaluation import write_calibration
 from scripts.networks import da_ca_resnet18, pa_66_m, weights_hash
+from scripts.statistics import Calibration
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHAPE = [32, 40, 16]
@@ -24,11 +25,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:F
 HAS_ONNX = importlib.util.find_spec("onnxruntime") is not None
 
 
-def calibrate(ckpt_path, sha256):
+def calibrate(ckpt_path, owner):
     """Write a calibration with the temperature 1.25 beside a checkpoint."""
     prior, fitted_on = [0.4, 0.3, 0.3], {"scans": 7}
-    stored = Calibration(NAMES, 1.25, False, prior, 0.95, {}, fitted_on, checkpoint_sha256=sha256)
-    stored.write(ckpt_path.with_name("calibration.json"))
+    stored = Calibration(NAMES, 1.25, False, prior, 0.95, {}, fitted_on)
+    write_calibration(stored, ckpt_path.with_name("calibration.json"), owner)
 
 
 @pytest.fixture(scope="module", params=["pa_66_m", pytest.param("da_ca_resnet18", marks=pytest.mark.slow)])
@@ -123,7 +124,8 @@ def test_a_scan_that_is_refused_is_named(exported, tmp_path):
 def test_the_calibration_of_another_checkpoint_is_refused(exported, tmp_path):
     folder, network, _ = exported
     torch.save(network.state_dict(), tmp_path / "model.pt")
-    calibrate(tmp_path / "model.pt", "0" * 64)
+    (tmp_path / "other.pt").write_bytes(b"other weights")
+    calibrate(tmp_path / "model.pt", tmp_path / "other.pt")
     configs = [CONFIGS / "inference.yaml", folder / "recipe_small.yaml"]
     with pytest.raises(UserError, match=r"calibration\.json: belongs to other weights than .*model\.pt"):
         export(tmp_path / "model.pt", tmp_path / "export", configs, forms=PYTORCH)

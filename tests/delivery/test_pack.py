@@ -1,7 +1,6 @@
 import json
 import shutil
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import monai.bundle
@@ -12,25 +11,22 @@ from monai.bundle import ConfigParser, load_bundle_config
 
 from scripts.delivery.pack import NAME, main, pack
 from scripts.errors import UserError
-from scripts.evaluation import Calibration
+from scripts.evaluation import read_calibration, write_calibration
 from scripts.networks import pa_66_m, wa_66, weights_hash
+from scripts.statistics import Calibration
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "configs" / "recipe_demo.yaml"
 SHAPE = (40, 40, 32)  # of that recipe
+CALIBRATION = Calibration(["a", "b", "c"], 1.5, False, [0.4, 0.3, 0.3], 0.95, {}, {"scans": 7})
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     torch.save(pa_66_m(spatial_shape=SHAPE).state_dict(), folder / "model.pt")
-    calibration().write(folder / "calibration.json")
+    write_calibration(CALIBRATION, folder / "calibration.json")
     return folder / "model.pt"
-
-
-def calibration(**changes):
-    fitted = Calibration(["a", "b", "c"], 1.5, False, [0.4, 0.3, 0.3], 0.95, {}, {"scans": 7})
-    return replace(fitted, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +55,7 @@ def test_all_lies_in_one_folder_of_the_release_s_name_without_what_python_leaves
     inside = {name.partition("/")[2] for name in names}
     assert {"LICENSE", "configs/metadata.json", "configs/inference.json", "configs/train.json"} <= inside
     assert {"docs/README.md", "docs/data_license.txt", "scripts/__init__.py", "models/model.pt"} <= inside
-    assert Calibration.read(release / NAME / "models" / "calibration.json") == calibration()
+    assert read_calibration(release / NAME / "models" / "calibration.json")[0] == CALIBRATION
 
 
 def test_large_files_name_the_weights_by_their_hash(checkpoint, release):
@@ -110,7 +106,8 @@ def test_weights_that_do_not_fit_are_not_packed(tmp_path, capsys):
 
 def test_the_calibration_of_another_checkpoint_is_not_packed(checkpoint, tmp_path):
     shutil.copy(checkpoint, tmp_path / "model.pt")
-    calibration(checkpoint_sha256="0" * 64).write(tmp_path / "calibration.json")
+    (tmp_path / "other.pt").write_bytes(b"other weights")
+    write_calibration(CALIBRATION, tmp_path / "calibration.json", tmp_path / "other.pt")
     with pytest.raises(UserError, match=r"calibration\.json: belongs to other weights than .*model\.pt"):
         pack(tmp_path / "model.pt", tmp_path, recipe=[RECIPE])
     assert not list(tmp_path.glob("*.zip"))

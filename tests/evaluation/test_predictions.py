@@ -8,13 +8,13 @@ from monai.data import MetaTensor
 
 from scripts.errors import UserError
 from scripts.evaluation import (
-    Calibration,
     PredictionWriter,
     StoredCalibration,
     fail_if_refused,
-    read_predictions,
+    write_calibration,
     write_metrics,
 )
+from scripts.statistics import Calibration, read_predictions
 
 NAMES = {"0": "non-pneumonia", "1": "other pneumonia", "2": "COVID-19"}
 IMAGE = MetaTensor(torch.zeros(1, 4, 5, 6), meta={"flags": "thick_slices", "intensity": "HU"})
@@ -97,9 +97,8 @@ def test_stored_calibration_changes_the_probabilities_and_is_in_the_settings(tmp
     (tmp_path / "model.pt").write_bytes(b"weights")
     found = {"value": 0.5, "interval_95_percent": None}
     thresholds = dict.fromkeys(NAMES.values(), found)
-    Calibration(list(NAMES.values()), 2.0, False, [0.4, 0.3, 0.3], 0.95, thresholds, {}).write(
-        tmp_path / "calibration.json"
-    )
+    stored = Calibration(list(NAMES.values()), 2.0, False, [0.4, 0.3, 0.3], 0.95, thresholds, {})
+    write_calibration(stored, tmp_path / "calibration.json")
     (row,) = write(tmp_path, [GOOD], [SURE], calibration=StoredCalibration(tmp_path / "model.pt"))
     roots = [value**0.5 for value in (0.1, 0.2, 0.7)]
     assert float(row["prob_covid_19"]) == pytest.approx(roots[2] / sum(roots), abs=1e-6)
@@ -133,7 +132,7 @@ def test_metrics_leave_refused_scans_out_and_count_them(tmp_path):
     )
     write_metrics(tmp_path, NAMES)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics["scans"] == 2 and metrics["refused_scans"] == 1 and metrics["three_class_accuracy"] == 1.0
+    assert metrics["scans"] == 2 and metrics["refused_scans"] == 1 and metrics["accuracy"]["value"] == 1.0
 
 
 def test_metrics_of_nothing_but_refused_scans_are_an_error(tmp_path):

@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from small_runs import table
+from small_runs import RAW, table
 
 from scripts.datalists import CLASSES, read_datalist
 from scripts.errors import user_error_behind
-from scripts.evaluation import Calibration, read_predictions
+from scripts.evaluation import write_calibration
+from scripts.statistics import Calibration, read_predictions
 
 SHAPE = {"spatial_shape": [24, 24, 16], "num_workers": 0}  # as the fixture trained with
 
@@ -27,7 +28,7 @@ def test_inference_by_the_ensemble_answers_as_the_cross_validation_did(
         "inference", ["inference.yaml", *recipes, "ensemble.yaml"],
         ckpt_paths=checkpoints, scans=scans, output_dir=str(tmp_path), **SHAPE,
     )  # fmt: skip
-    answers, expected = table(tmp_path / "predictions.csv"), table(cross_validation / name)
+    answers, expected = table(tmp_path / "predictions.csv"), table(cross_validation / name, RAW)
     np.testing.assert_allclose(list(answers.values()), list(expected.values()), atol=1e-5)
     content = json.loads((tmp_path / "predictions.json").read_text())
     assert content["checkpoint"] == checkpoints and len(set(content["checkpoint_sha256"])) == 2
@@ -39,13 +40,13 @@ def test_the_ensemble_s_calibration_is_used_where_it_is_named(
     stored = Calibration(
         list(CLASSES), 2.0, False, [0.4, 0.3, 0.3], 0.95, {name: {"value": 0.5} for name in CLASSES}, {}
     )
-    stored.write(tmp_path / "calibration.json")
+    write_calibration(stored, tmp_path / "calibration.json")
     run_config(
         "inference", ["inference.yaml", "ensemble.yaml"], ckpt_paths=checkpoints, output_dir=str(tmp_path),
         calibration_file=str(tmp_path / "calibration.json"),
         scans=[item["image"] for item in read_datalist(phantoms / "datalist.json")["test"]], **SHAPE,
     )  # fmt: skip
-    answers, raw = table(tmp_path / "predictions.csv"), table(cross_validation / "test.csv")
+    answers, raw = table(tmp_path / "predictions.csv"), table(cross_validation / "test.csv", RAW)
     np.testing.assert_allclose(list(answers.values()), stored.apply(np.array(list(raw.values()))), atol=1e-5)
 
 

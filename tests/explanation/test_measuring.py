@@ -39,7 +39,7 @@ def test_every_method_is_measured_on_every_scan_with_lesions(items, tmp_path):
     for name, figures in found["methods"].items():
         assert [scan["image"] for scan in found["scans"][name]] == sick
         assert figures["scans"] == len(sick)
-        low, high = figures["pointing_game"]["interval"]
+        low, high = figures["pointing_game"]["interval_95_percent"]
         assert 0 <= low <= figures["pointing_game"]["value"] <= high <= 1
         assert figures["enrichment_in_lungs"]["value"] >= 0
 

@@ -9,10 +9,11 @@ from ignite.engine import Engine
 from monai.data import MetaTensor
 
 from scripts.errors import UserError
-from scripts.evaluation import PredictionWriter, read_predictions
+from scripts.evaluation import PredictionWriter
 from scripts.explanation import HeatMapWriter, TypeGradCAM, default_method
 from scripts.lobes import LOBES, LobeMap, pack_lobes
 from scripts.networks import da_resnet18, pa_66_m
+from scripts.statistics import read_predictions
 
 SHAPE = (32, 24, 40)
 NAMES = ["non-pneumonia", "other pneumonia", "COVID-19"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from toy_lobes import SHAPE, affine, labels
 
-from scripts.lobes import LobeUNet, convert, measure, preview
+from scripts.lobes import LobeUNet, convert, measure
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,6 @@ def test_a_swapped_mask_is_called_implausible(tmp_path, capsys):
         == 1
     )
     assert "implausible: left_right_swapped" in capsys.readouterr().out
-
-
-def test_preview_draws_a_picture_a_scan(checkpoint, phantoms, tmp_path):
-    scan = str(sorted((phantoms / "images").iterdir())[0])
-    assert preview.main([checkpoint, scan, "missing.nii", "--output_dir", str(tmp_path)]) == 1
-    (picture,) = tmp_path.glob("*.png")
-    assert picture.stat().st_size > 10_000
 
 
 def test_measure_prints_a_row_a_lobe(checkpoint, phantoms, tmp_path, capsys):

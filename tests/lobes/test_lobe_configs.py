@@ -9,7 +9,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-from scripts.evaluation import read_predictions
+from scripts.statistics import read_predictions
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SMALL = {"spatial_shape": [32, 24, 32], "num_workers": 0}

@@ -12,11 +12,11 @@ from scripts import bundle_root
 from scripts.delivery.dicom import DicomWriter, frames_on_source, read_source
 from scripts.delivery.dicom.pictures import draw_objects
 from scripts.errors import UserError
-from scripts.evaluation import read_predictions
 from scripts.explanation import default_method
 from scripts.networks import pa_66_m
 from scripts.phantoms import draw_phantom
 from scripts.phantoms.dicom_series import write_dicom_series
+from scripts.statistics import read_predictions
 
 SHAPE = (24, 24, 16)
 
