@@ -2,47 +2,50 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from monai.bundle import ConfigParser
 
-from scripts.evaluation import read_calibration, write_calibration
+from scripts.checkpoints import CalibrationRecord, EnsembleFile, ModelFile
 from scripts.statistics import Calibration, PredictionTable, fit_calibration, read_table
 
-__all__ = ["apply_calibration", "calibrate_cross_validation", "training_prior"]
+__all__ = ["apply_calibration", "calibrate_cross_validation"]
 
-CALIBRATION = "calibration.json"
+ENSEMBLE = "ensemble.json"
 REPORTED = ("validation.csv", "held_out.csv", "test.csv")
 
 
 def calibrate_cross_validation(
-    output_dir: str | Path, class_names: Sequence[str], training_prior: Sequence[float]
+    output_dir: str | Path, class_names: Sequence[str]
 ) -> dict[int | None, Calibration]:
     """Fit the calibrations on the scans that select, and write calibrated beside raw probabilities.
 
     No reported scan moves what is fitted. Done twice, it gives the same: the raw columns are what it reads.
 
     Args:
-        output_dir: of a cross-validation whose folds are pooled. Each fold gains ``calibration.json`` beside
-            its checkpoint, and ``output_dir`` that of the ensemble; in ``validation.csv``, ``held_out.csv``
-            and ``test.csv`` of both the probabilities become calibrated ones.
+        output_dir: of a cross-validation whose folds are pooled. The model file of each fold's checkpoint
+            gains its calibration, ``ensemble.json`` that of the mean of all; in ``validation.csv``,
+            ``held_out.csv`` and ``test.csv`` of both the probabilities become calibrated ones.
         class_names: by index.
-        training_prior: shares of the classes in the training batches.
 
     Returns:
         By fold; None is the ensemble. Without predictions of scans that select, there is none.
     """
     output = Path(output_dir)
     fitted: dict[int | None, Calibration] = {}
-    for folder in sorted(output.glob("folds/[0-9]*"), key=lambda path: int(path.name)):
-        found = _fit(folder, class_names, training_prior, folder / "model.pt")
+    folders = sorted(output.glob("folds/[0-9]*"), key=lambda path: int(path.name))
+    checkpoints = [folder / "model.pt" for folder in folders]
+    described = [ModelFile.of(path) for path in checkpoints]
+    for folder, path, model in zip(folders, checkpoints, described, strict=True):
+        found = _fit(folder, class_names, model.training_prior)
         if found is not None:
             fitted[int(folder.name)] = found
+            model.model_copy(update={"calibration": CalibrationRecord.of(found)}).write(path)
             _apply({None: found}, [folder / name for name in REPORTED], class_names)
-    ensemble = _fit(output, class_names, training_prior)
+    ensemble = _fit(output, class_names, described[0].training_prior)
     if ensemble is not None:
         fitted[None] = ensemble
+    record = None if ensemble is None else CalibrationRecord.of(ensemble)
+    EnsembleFile.write(output / ENSEMBLE, checkpoints, record)
     _apply({None: ensemble}, [output / "validation.csv", output / "test.csv"], class_names)
     _apply({**fitted, None: None}, [output / "held_out.csv"], class_names)
     return fitted
@@ -50,43 +53,20 @@ def calibrate_cross_validation(
 
 def apply_calibration(table: PredictionTable, folder: str | Path) -> PredictionTable:
     """Return the table calibrated as the ensemble of a folder is; as it is where there is no calibration."""
-    path = Path(folder) / CALIBRATION
-    if not path.is_file() or not len(table):
+    record = EnsembleFile.read(Path(folder) / ENSEMBLE).calibration
+    if record is None or not len(table):
         return table
     table = table.with_raw()
-    return table.with_probabilities(read_calibration(path)[0].apply(table.uncalibrated().probabilities))
+    return table.with_probabilities(record.calibration().apply(table.uncalibrated().probabilities))
 
 
-def training_prior(output_dir: str | Path, items: Sequence[Mapping[str, Any]], classes: int) -> list[float]:
-    """Return the shares of the classes in the training batches: of balanced ones as a fold's config has them.
-
-    Args:
-        output_dir: of the cross-validation.
-        items: of the training list, whose shares they are where batches are not balanced.
-        classes: their number.
-    """
-    for file in sorted(Path(output_dir).glob("folds/*/config.yaml")):
-        sampler = ConfigParser.load_config_file(file).get("batch_sampler") or {}
-        counts = sampler.get("counts")
-        if isinstance(counts, Sequence) and len(counts) == classes:
-            return [count / sum(counts) for count in counts]
-    labels = np.bincount([item["label"] for item in items], minlength=classes)
-    counts = np.maximum(labels, 1)  # no share is zero
-    return (counts / counts.sum()).tolist()
-
-
-def _fit(
-    folder: Path, class_names: Sequence[str], prior: Sequence[float], weights: Path | None = None
-) -> Calibration | None:
+def _fit(folder: Path, class_names: Sequence[str], training_prior: Sequence[float]) -> Calibration | None:
     path = folder / "validation.csv"
     table = read_table(path, class_names, may_be_all_refused=True) if path.is_file() else None
     if table is None or not len(table):
         return None
-    fitted = fit_calibration(table, class_names, prior)
-    write_calibration(
-        fitted, folder / CALIBRATION, weights if weights is not None and weights.is_file() else None
-    )
-    return fitted
+    prior = list(training_prior) or [1 / len(class_names)] * len(class_names)
+    return fit_calibration(table, class_names, prior)
 
 
 def _apply(

@@ -12,7 +12,7 @@ from scripts.datalists import cross_validation_folds, fold_items, read_datalist
 from scripts.report import write_report
 from scripts.statistics import average, pool
 
-from .calibrating import calibrate_cross_validation, training_prior
+from .calibrating import calibrate_cross_validation
 from .experiment import Experiment
 from .fold import Fold, read_checked
 from .run_record import claim_folder, complete_record
@@ -34,7 +34,7 @@ def cross_validate(
     Args:
         experiment: what is trained, and on what.
         output_dir: gains ``folds/K/``, ``held_out.csv``, ``validation.csv``, ``test.csv``, ``costs.json``,
-            ``run.json`` and the calibrations (see :func:`calibrate_cross_validation`); with ``flips`` also
+            ``run.json`` and ``ensemble.json`` (see :func:`calibrate_cross_validation`); with ``flips`` also
             ``test_flipped.csv``.
         flips: also predict the test list averaging over flips of each scan.
         report: also write ``report.html`` and ``report.json`` (see :func:`write_report`).
@@ -63,10 +63,9 @@ def cross_validate(
             time.sleep(POLL)
         _merge(output, folds, flips)
         names = experiment.class_names
-        prior = training_prior(output, read_datalist(experiment.datalist)["training"], len(names))
-        calibrate_cross_validation(output, names, prior)
+        calibrate_cross_validation(output, names)
         if report:
-            preprocessing = experiment.preprocessing()
+            preprocessing = experiment.preprocessing(folds[0].checkpoint)
             write_report(output, experiment.datalist, names, preprocessing, experiment.cache_dir)
 
 

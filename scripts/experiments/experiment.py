@@ -1,7 +1,6 @@
 """One network with its settings: what all folds of a cross-validation share."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from monai.transforms import Compose
 
 from scripts import bundle_root
 from scripts.command_line import check_name
-from scripts.datalists import CLASSES
+from scripts.datalists import CLASSES, class_names
 from scripts.errors import UserError
 
 __all__ = ["Experiment", "find_recipes"]
@@ -62,7 +61,8 @@ class Experiment:
     @property
     def class_names(self) -> list[str]:
         """Names of the classes, by index."""
-        return list(json.loads(self.datalist.read_text()).get("classes") or CLASSES)
+        stated, mapping = self.settings.get("classes"), self.settings.get("label_mapping")
+        return list(stated) if stated else class_names(self.datalist, CLASSES, mapping)
 
     def training(self, **overrides: Any) -> ConfigWorkflow:
         """Return an initialised workflow that trains.
@@ -89,9 +89,10 @@ class Experiment:
         """
         return self._workflow("evaluation", ["evaluate.yaml", *overlays], **overrides)
 
-    def preprocessing(self) -> Compose:
-        """Return what takes a scan to the grid of this experiment."""
-        return self.evaluation(output_dir="").parser.get_parsed_content("preprocessing")
+    def preprocessing(self, checkpoint: str | Path) -> Compose:
+        """Return what takes a scan to the grid of a checkpoint of this experiment."""
+        workflow = self.evaluation(output_dir="", ckpt_path=str(checkpoint))
+        return workflow.parser.get_parsed_content("preprocessing")
 
     def identity(self) -> dict[str, Any]:
         """Return what makes two experiments the same: data, configs by their content, settings."""

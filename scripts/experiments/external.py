@@ -1,10 +1,13 @@
 """The networks of a cross-validation on a data set from elsewhere."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from monai.utils import ensure_tuple
+
+from scripts.checkpoints import ModelFile
 from scripts.datalists import external_items
 from scripts.statistics import PredictionTable, average, read_table, table_metrics
 
@@ -22,6 +25,7 @@ def external_test(
     name: str,
     label_mapping: Mapping[Any, int | None] | None = None,
     num_workers: int | None = None,
+    audit_override: str | Sequence[str] = (),
 ) -> None:
     """Test each fold's network, and their mean, on all scans of a second datalist.
 
@@ -32,16 +36,26 @@ def external_test(
         name: of the second data set, for the files' names.
         label_mapping: see :func:`external_items`.
         num_workers: processes that load scans; None: as train.yaml says.
+        audit_override: errors that the user answers for, ``trained_on`` among them.
 
     Raises:
-        UserError: as :func:`recorded_experiment` and :func:`external_items`.
+        UserError: a scan trained or selected one of the networks; or as :func:`recorded_experiment` and
+            :func:`external_items`.
     """
     output = Path(output_dir)
     experiment = recorded_experiment(output, dataset_dir, num_workers)
     folds = finished_folds(output, experiment)
-    items = external_items(experiment.datalist, label_mapping)["report"]
+    names = ModelFile.of(folds[0].checkpoint).classes
+    items = external_items(experiment.datalist, label_mapping, names)["report"]
     mapping = {} if label_mapping is None else {"label_mapping": dict(label_mapping)}
-    tables = [predict(experiment, fold.checkpoint, items, mapping, ["external.yaml"])[0] for fold in folds]
+    source = {**mapping, "audit_override": list(ensure_tuple(audit_override))}
+    tables, seen = [], []
+    for fold in folds:
+        table, _, said = predict(
+            experiment, fold.checkpoint, items, source, ["external.yaml"], class_names=names, unseen=True
+        )
+        tables.append(table)
+        seen.append(said)
     sources = {item["name"]: str(item.get("source") or "") for item in items}
     table = apply_calibration(average(tables), output)
     table = table.with_column("source", [sources[image] for image in table.frame["image"]])
@@ -51,9 +65,8 @@ def external_test(
         "datalist": str(experiment.datalist),
         "label_mapping": mapping.get("label_mapping"),
         "networks": len(folds),
-        "internal_test": _metrics(read_table(internal, experiment.class_names))
-        if internal.is_file()
-        else None,
+        "scans_seen_in_training": sorted(set(seen)),
+        "internal_test": _metrics(read_table(internal, names)) if internal.is_file() else None,
         "external": _metrics(table),
         "external_by_source": {
             source: _metrics(table.select([image for image in sources if sources[image] == source]))

@@ -68,7 +68,9 @@ class Fold:
         items = fold_items(self.experiment.datalist, self.index)
         scans = [item for part in PARTS for item in items[part]]
         data = "$" + " + ".join(f"@parts['{part}']" for part in PARTS)
-        table, seconds = predict(self.experiment, self.checkpoint, scans, {"fold": self.index, "data": data})
+        table, seconds, _ = predict(
+            self.experiment, self.checkpoint, scans, {"fold": self.index, "data": data}
+        )
         for part, name in PARTS.items():
             if items[part]:
                 table.select([item["name"] for item in items[part]]).write(self.folder / name)
@@ -85,7 +87,7 @@ class Fold:
             return
         record, scans = self.record(), fold_items(self.experiment.datalist, self.index)["test"]
         source = {"fold": self.index, "data": "$@parts['test']"}
-        table, seconds = predict(self.experiment, self.checkpoint, scans, source, [FLIPS])
+        table, seconds, _ = predict(self.experiment, self.checkpoint, scans, source, [FLIPS])
         table.write(self.folder / "test_flipped.csv")
         record["seconds_per_scan"]["network_with_flips"] = seconds
         self._record(**record)
@@ -116,8 +118,10 @@ def predict(
     items: Sequence[Mapping[str, Any]],
     source: Mapping[str, Any],
     overlays: Sequence[str] = (),
-) -> tuple[PredictionTable, float]:
-    """Return a checkpoint's uncalibrated predictions, by evaluate.yaml, and its network's seconds a scan.
+    class_names: Sequence[str] | None = None,
+    unseen: bool = False,
+) -> tuple[PredictionTable, float, str]:
+    """Return a checkpoint's predictions, by evaluate.yaml, and its network's seconds a scan.
 
     Args:
         experiment: how it was trained.
@@ -125,20 +129,29 @@ def predict(
         items: the scans, as the rows are held against them.
         source: the same scans as the config finds them: ``data``, an expression, and other overrides.
         overlays: names of configs that come after evaluate.yaml.
+        class_names: by index; None: the experiment's.
+        unseen: stop at a scan that trained or selected the checkpoint.
+
+    Returns:
+        The table, the seconds, and what is known of scans that taught the checkpoint.
 
     Raises:
-        UserError: as :func:`read_checked`.
+        UserError: as :func:`read_checked`; or a scan taught the checkpoint.
     """
     overrides = {("reported" if key == "data" else key): value for key, value in source.items()}
     with tempfile.TemporaryDirectory(dir=checkpoint.parent) as scratch:
         workflow = experiment.evaluation(overlays, output_dir=scratch, ckpt_path=str(checkpoint), **overrides)
+        if not unseen:
+            workflow.parser["seen"] = ""
+        seen = workflow.parser.get_parsed_content("seen")
         evaluator = workflow.parser.get_parsed_content("validate::evaluator")
         timer = NetworkTimer(evaluator)
         evaluator.run()
-        table = read_checked(Path(scratch, "predictions.csv"), items, experiment.class_names).with_raw()
+        names = class_names or experiment.class_names
+        table = read_checked(Path(scratch, "predictions.csv"), items, names).with_raw()
     del workflow, evaluator
     _free_memory()
-    return table, timer.seconds_per_scan
+    return table, timer.seconds_per_scan, seen
 
 
 def read_checked(

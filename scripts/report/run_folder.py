@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.checkpoints import EnsembleFile, ModelFile
 from scripts.errors import UserError
 from scripts.statistics import Calibration, PredictionTable, check_apart, read_table
 
@@ -94,7 +95,7 @@ def read_run_folder(path: str | Path, class_names: Sequence[str]) -> RunFolder:
     check_apart([table for table in (tables["validation"], tables["test"]) if table])
     check_apart([table for table in (tables["held_out"], tables["test"]) if table])
     written = _json(folder / "predictions.json")
-    stored, calibration = _stored(written), _calibration(folder / "calibration.json")
+    stored, calibration = _stored(written), _calibration(folder / "ensemble.json")
     known = [stored[0], calibration, *(fold.calibration for fold in folds)]
     return RunFolder(
         folder,
@@ -119,7 +120,7 @@ def _read_fold(place: Path, class_names: Sequence[str]) -> FoldFolder:
         int(place.name),
         place,
         **tables,
-        calibration=_calibration(place / "calibration.json"),
+        calibration=_calibration(place / "model.json"),
         history=_history(place / "history.csv"),
     )
 
@@ -140,25 +141,20 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _calibration(path: Path) -> Calibration | None:
-    content = _json(path)
-    content.pop("checkpoint_sha256", None)
-    return _as_calibration(content, path) if content else None
+    """Return what the model file of a fold, or the file of the ensemble, holds."""
+    if not path.is_file():
+        return None
+    found = EnsembleFile.read(path) if path.name == "ensemble.json" else ModelFile.read(path)
+    return None if found.calibration is None else found.calibration.calibration()
 
 
 def _stored(written: dict[str, Any]) -> tuple[Calibration | None, list[float] | None]:
-    content = dict((written.get("settings") or {}).get("calibration") or {})
-    if not content:
-        return None, None
-    prior, path = content.pop("prior", None), content.pop("file", "predictions.json")
-    content.pop("checkpoint_sha256", None)
-    return _as_calibration(content, path), prior
-
-
-def _as_calibration(content: dict[str, Any], path: str | Path) -> Calibration:
+    settings = written.get("settings") or {}
+    content = settings.get("calibration")
     try:
-        return Calibration.from_json(content)
+        return (Calibration.from_json(content) if content else None), settings.get("prior")
     except TypeError as error:
-        raise UserError(f"{path}: not a calibration ({error}); run again what wrote it") from None
+        raise UserError(f"predictions.json: not a calibration ({error}); evaluate again") from None
 
 
 def _plain_settings(folder: Path, written: dict[str, Any]) -> dict[str, Any]:

@@ -15,12 +15,14 @@ from .losses import LossTerms, MultiTaskLoss
 from .parallel import AverageStatistics, average_gradients
 from .preparation import prepare_scans
 from .record import describe_environment, record_run
+from .selection import GatheredEpochMetric, log_likelihood, macro_auc
 
 __all__ = [
     "AverageStatistics",
     "BestAndLast",
     "ClassBalancedBatches",
     "EpochHistory",
+    "GatheredEpochMetric",
     "LossTermRecorder",
     "LossTerms",
     "MultiTaskLoss",
@@ -33,6 +35,8 @@ __all__ = [
     "check_training_classes",
     "describe_environment",
     "dual_attention_augmentation",
+    "log_likelihood",
+    "macro_auc",
     "prepare_plain_batch",
     "prepare_scans",
     "prior_attention_augmentation",
