@@ -39,7 +39,7 @@ def toy_datalist(scans=90, seed=0, names=NAMES):
 
 
 def answers(items, skill=1.5, sharpness=6.0, seed=0, classes=3):
-    """Return probabilities (N, classes): softmax of noise plus `skill` for the truth, `sharpness` too sure."""
+    """Return probabilities (N, classes): softmax of noise plus `skill` for the truth, over-confident."""
     random = np.random.default_rng(seed)
     labels = np.array([item["label"] for item in items], dtype=int)
     logits = sharpness * (random.normal(size=(len(items), classes)) + skill * np.eye(classes)[labels])
