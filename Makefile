@@ -30,7 +30,7 @@ ifneq ($(REAL_SCANS),)
 		--scans "['$(subst $(space),'$(comma)',$(strip $(REAL_SCANS)))']" --ckpt_path demo/run/model.pt --output_dir demo/answers_real
 endif
 	@echo
-	@echo "demo/run/metrics.json          figures on held-out phantoms (see predictions.csv beside it)"
+	@echo "demo/run/metrics.json          metrics on held-out phantoms (see predictions.csv beside it)"
 	@echo "demo/run/tensorboard           curves: .venv/bin/tensorboard --logdir demo/run/tensorboard"
 	@echo "demo/lobes/lobes.csv           volumes of the lobes found in the new phantoms; label maps in demo/lobes/lobes"
 	@echo "demo/answers*/predictions.csv  answers for new scans; learnt from phantoms, so without any clinical meaning"

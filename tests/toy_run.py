@@ -8,7 +8,6 @@ import numpy as np
 from scripts.statistics import PredictionTable, class_columns
 
 NAMES = ["non-pneumonia", "other pneumonia", "COVID-19"]
-COLUMNS = ["image", "patient", "label", *class_columns(NAMES), "prediction", "abstain", "reason", "flags"]
 
 
 def predictions(probabilities, labels, images=None, patients=None, names=NAMES, source="here", **columns):
@@ -18,7 +17,7 @@ def predictions(probabilities, labels, images=None, patients=None, names=NAMES, 
     return PredictionTable.of(names, np.asarray(probabilities), known | columns, source=source)
 
 
-def toy_datalist(scans=90, seed=0):
+def toy_datalist(scans=90, seed=0, names=NAMES):
     """Return a datalist of scans that are not there: two a patient, five folds, validation and test."""
     random = np.random.default_rng(seed)
     places = [*(("training", fold) for fold in range(5)), ("validation", None), ("test", None)]
@@ -30,33 +29,43 @@ def toy_datalist(scans=90, seed=0):
         item = {
             "image": f"images/{scan:03d}.nii.gz",
             "patient": f"p{patient:03d}",
-            "label": int(own.integers(3)),
+            "label": int(own.integers(len(names))),
             "sex": "FM"[int(own.integers(2))],
             "age": int(own.integers(20, 90)),
             "source": ["hospital A", "hospital B"][int(random.integers(2))],
         }
         lists[place].append(item if fold is None else item | {"fold": fold})
-    return {"name": "toy", "classes": NAMES, **lists}
+    return {"name": "toy", "classes": names, **lists}
 
 
-def answers(items, skill=1.5, sharpness=6.0, seed=0):
-    """Return probabilities (N, 3): softmax of noise plus `skill` for the truth, too sure by `sharpness`."""
+def answers(items, skill=1.5, sharpness=6.0, seed=0, classes=3):
+    """Return probabilities (N, classes): softmax of noise plus `skill` for the truth, over-confident."""
     random = np.random.default_rng(seed)
     labels = np.array([item["label"] for item in items], dtype=int)
-    logits = sharpness * (random.normal(size=(len(items), 3)) + skill * np.eye(3)[labels])
+    logits = sharpness * (random.normal(size=(len(items), classes)) + skill * np.eye(classes)[labels])
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
-def write_answers(path, items, probabilities, folds=None):
+def write_answers(path, items, probabilities, folds=None, names=NAMES):
     """Write a table of the form of predictions.csv."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*COLUMNS, *(["fold"] if folds is not None else [])])
+        columns = [
+            "image",
+            "patient",
+            "label",
+            *class_columns(names),
+            "prediction",
+            "abstain",
+            "reason",
+            "flags",
+        ]
+        writer = csv.DictWriter(file, [*columns, *(["fold"] if folds is not None else [])])
         writer.writeheader()
         for row, (item, values) in enumerate(zip(items, probabilities, strict=True)):
-            content = dict(zip(class_columns(NAMES), np.round(values, 7), strict=True))
+            content = dict(zip(class_columns(names), np.round(values, 7), strict=True))
             content |= {"image": item["image"], "patient": item["patient"], "label": item["label"]}
-            content |= {"prediction": NAMES[int(np.argmax(values))], "abstain": False}
+            content |= {"prediction": names[int(np.argmax(values))], "abstain": False}
             writer.writerow(content | ({} if folds is None else {"fold": folds[row]}))
 
 

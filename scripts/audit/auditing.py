@@ -23,8 +23,6 @@ from .shortcuts import check_associations, check_probe
 __all__ = ["AUDIT", "audit_datalist", "check_scans", "datalist_hash"]
 
 AUDIT = "audit.json"  # beside the datalist: where training looks
-
-
 Item = dict[str, Any]
 
 
@@ -57,12 +55,13 @@ def audit_datalist(
     if workers is not None and workers < 1:
         raise UserError(f"workers={workers}: give 1 or more")
     measured = measure_items(items, headers_only, workers or cpu_count(), store, progress)
+    content = json.loads(datalist.read_text())
     return Audit(
-        datalist=str(json.loads(datalist.read_text()).get("name", "")),
+        datalist=str(content.get("name", "")),
         datalist_sha256=datalist_hash(datalist),
         scans=len(items),
         headers_only=headers_only,
-        findings=tuple(check_scans(items, measured, headers_only)),
+        findings=tuple(check_scans(items, measured, content.get("classes") or CLASSES, headers_only)),
     )
 
 
@@ -72,19 +71,26 @@ def datalist_hash(datalist: str | Path) -> str:
 
 
 def check_scans(
-    items: Sequence[Item], measured: Mapping[str, Measurement], headers_only: bool = False
+    items: Sequence[Item],
+    measured: Mapping[str, Measurement],
+    class_names: Sequence[str],
+    headers_only: bool = False,
 ) -> list[Finding]:
     """Run every check.
 
     Args:
         items: see :func:`~.lists.place_items`.
         measured: by ``key``.
+        class_names: by label.
         headers_only: no voxel was read.
     """
+    features = feature_table(items, measured)
+    labels, patients = subjects(items)
     return [
         *check_lists(items, {key: known.content for key, known in measured.items() if known.content}),
         *_check_voxels(items, measured, headers_only),
-        *_check_classes(items, measured),
+        check_associations(features, labels, patients, class_names),
+        check_probe(features, labels, patients),
     ]
 
 
@@ -103,9 +109,3 @@ def _check_voxels(
         check_field_of_view(items, measured),
         check_slices(items, measured),
     ]
-
-
-def _check_classes(items: Sequence[Item], measured: Mapping[str, Measurement]) -> list[Finding]:
-    features = feature_table(items, measured)
-    labels, patients = subjects(items)
-    return [check_associations(features, labels, patients, CLASSES), check_probe(features, labels, patients)]

@@ -19,7 +19,7 @@ FEWEST = 50  # voxels a median is taken of
 
 
 def constant_share(scan: Scan) -> tuple[float, float]:
-    """Return the commonest value of the voxels and the share of them that have it, from a part of them."""
+    """Return the most frequent value of the voxels and its share of them, from a part of them."""
     step = np.maximum(1, np.array(scan.voxels.shape) // 64)
     values, counts = np.unique(scan.voxels[:: step[0], :: step[1], :: step[2]], return_counts=True)
     best = int(counts.argmax())
@@ -27,7 +27,7 @@ def constant_share(scan: Scan) -> tuple[float, float]:
 
 
 def is_masked_body(scan: Scan) -> bool:
-    """Tell whether little but the lungs was left in a scan, the rest set to one value.
+    """Return whether little but the lungs was left in a scan, the rest set to one value.
 
     Works in HU and on grey levels alike: more than half of the voxels hold one value, and of the others
     the brighter half of the range is the smaller part, as it is in lungs and is not in a body.

@@ -21,7 +21,7 @@ SCANS_PER_BIN = 100
 def feature_table(
     items: Sequence[Mapping[str, Any]], measured: Mapping[str, Measurement]
 ) -> dict[str, list[Any]]:
-    """Gather what datalist, header and background tell of each scan.
+    """Gather what datalist, header and background say of each scan.
 
     Args:
         items: of the datalist.

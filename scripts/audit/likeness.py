@@ -161,13 +161,13 @@ def check_near_identical(items: Sequence[dict[str, Any]], signatures: Mapping[st
     over_split = [pair for pair in pairs if pair[0]["place"] != pair[1]["place"]]
     strangers = [pair for pair in pairs if str(pair[0]["patient"]) != str(pair[1]["patient"])]
     numbers = {"pairs": len(pairs), "over_split": len(over_split), "two_patients": len(strangers)}
-    told = sorted({id(p): p for p in (*over_split, *strangers)}.values(), key=lambda pair: -pair[2])
+    named = sorted({id(p): p for p in (*over_split, *strangers)}.values(), key=lambda pair: -pair[2])
     lines = [
         f"{a['name']} (patient {a['patient']}, {a['place']}) ~ {b['name']} (patient {b['patient']}, "
         f"{b['place']}): likeness {likeness:.3f}"
-        for a, b, likeness in told
+        for a, b, likeness in named
     ]
-    if not told:
+    if not named:
         same = f", but {counted(len(pairs), 'pair')} of one patient in one place" if pairs else ""
         return Finding(
             "near_identical_scans",

@@ -174,7 +174,7 @@ def check_identical_scans(
 
 
 def file_identity(item: Mapping[str, Any]) -> list[str]:
-    """Return what a datalist alone tells of a scan's identity: its real path, and its hash where written.
+    """Return what a datalist alone says of a scan's identity: its real path, and its hash where written.
 
     Args:
         item: with an absolute ``image``, and perhaps ``slices``, ``series`` and ``sha256``.

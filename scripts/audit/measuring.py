@@ -35,7 +35,7 @@ __all__ = [
     "upside_down",
 ]
 
-PLANE = (24, 20)  # cells along R, A: enough to tell slices apart, too few for noise
+PLANE = (24, 20)  # cells along R, A: enough to distinguish slices, too few for noise
 NEARER = 1.45  # two neighbours that are this much nearer to slices elsewhere than to each other mark a seam
 TISSUE = -200.0  # HU
 THIRD, FIFTH = (0.1, 0.4), (0.0, 0.2)  # of the lungs' height: where widths and tissue are compared
@@ -82,9 +82,10 @@ def out_of_order(scan: Scan) -> int:
 
 
 def upside_down(lungs: Lungs) -> bool:
-    """Tell a stack that runs against its header: lungs are wide, and the body is dense, towards the abdomen.
+    """Recognise a stack that runs against its header.
 
-    The width of the lungs and the share of tissue, each above over below, are multiplied.
+    Lungs are wide, and the body is dense, towards the abdomen: the width of the lungs and the share of
+    tissue, each above over below, are multiplied.
     """
     mask = lungs.mask
     slices = np.flatnonzero(mask.any((0, 1)))

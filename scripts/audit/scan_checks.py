@@ -22,7 +22,7 @@ CUT = ("lungs_cut_at_top", "lungs_cut_at_bottom")
 
 
 def check_slices(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement]) -> Finding:
-    """Tell which scans are no regular, whole stack of slices.
+    """Find which scans are no regular, whole stack of slices.
 
     Args:
         items: each with ``key`` and ``name``.
@@ -55,7 +55,7 @@ def check_slices(items: Sequence[dict[str, Any]], measured: Mapping[str, Measure
 
 
 def check_readable(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement]) -> Finding:
-    """Tell which scans cannot be read as one CT volume."""
+    """Find which scans cannot be read as one CT volume."""
     other = NOT_HU | NOT_WHOLE | set(REFUSALS)
     lines = _refused(items, measured, lambda code: code not in other)
     if not lines:
@@ -70,7 +70,7 @@ def check_readable(items: Sequence[dict[str, Any]], measured: Mapping[str, Measu
 
 
 def check_intensity(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement]) -> Finding:
-    """Tell which scans are not in HU, and whether the classes differ in that."""
+    """Find which scans are not in HU, and whether the classes differ in that."""
     lines = _refused(items, measured, lambda code: code in NOT_HU)
     declared = sum(item.get("intensity") == "windowed" for item in items)
     numbers = {"not_hounsfield": len(lines), "windowed": declared}
@@ -98,7 +98,7 @@ def check_intensity(items: Sequence[dict[str, Any]], measured: Mapping[str, Meas
 
 
 def check_field_of_view(items: Sequence[dict[str, Any]], measured: Mapping[str, Measurement]) -> Finding:
-    """Tell which scans show less than a whole chest, or have an unusual size."""
+    """Find which scans show less than a whole chest, or have an unusual size."""
     partial = _refused(items, measured, lambda code: code in NOT_WHOLE)
     cut, odd = [], []
     for item in items:

@@ -16,8 +16,8 @@ __all__ = ["ALARM", "check_associations", "check_probe"]
 
 ALARM = 0.005  # p of each of the two checks: at most 1 of 100 clean datalists raises a false alarm
 SHUFFLES = 999  # of the labels: the least p is 1 in 1000
-STRONG = 0.3  # Cramer's V; from here on a table alone tells much of the class
-MUCH = 0.55  # AUC; a probe whose interval lies above tells much of the class
+STRONG = 0.3  # Cramer's V; from here on a table alone predicts much of the class
+MUCH = 0.55  # AUC; a probe whose interval lies above predicts much of the class
 ALWAYS_SHOWN = ("source", "pixel_spacing", "slice_spacing", "slices", "masked_body")
 
 

@@ -10,6 +10,11 @@ __all__ = ["TABLES", "Table"]
 
 Table = tuple[Sequence[str], list[list[Any]], str]  # header, rows, caption
 Content = Mapping[str, Any]
+SUMMARY = {
+    "accuracy": "accuracy",
+    "majority-class baseline": "majority_class_baseline",
+    "macro F1": "macro_f1",
+}
 STAGES = {
     "before": "before",
     "after": "after temperature",
@@ -19,12 +24,11 @@ STAGES = {
 
 def summary(content: Content) -> Table:
     """Return a row a set of scans."""
-    header = ["scans of", "scans", "patients", "refused", "accuracy", "majority-class baseline", "macro F1"]
+    header = ["scans of", "scans", "patients", "refused", *SUMMARY]
     rows = [
         [
             each["title"], each["metrics"]["scans"], each["metrics"]["patients"], each["refused_scans"],
-            interval_text(each["metrics"]["accuracy"]), each["metrics"]["majority_class_baseline"]["value"],
-            interval_text(each["metrics"]["macro_f1"]),
+            *(interval_text(each["metrics"][name]) for name in SUMMARY.values()),
         ]
         for each in content["sets"].values()
     ]  # fmt: skip
@@ -131,7 +135,7 @@ def baselines(each: Content) -> Table:
 
 
 def subgroups(each: Content) -> Table:
-    """Return a row a group that the data tell apart."""
+    """Return a row a subgroup."""
     rows = [
         [
             row["by"], row["group"], row["scans"], row["patients"], " / ".join(map(str, row["labels"])),

@@ -10,10 +10,7 @@ from .calibration import (
     SENSITIVITY,
     Calibration,
     fit_calibration,
-    fit_temperature,
     sensitivity_threshold,
-    with_prior,
-    with_temperature,
 )
 from .columns import DIGITS, class_columns, prediction_columns, raw_columns, read_predictions
 from .intervals import estimate, patient_bootstrap, patient_weights, percentile_interval
@@ -22,18 +19,12 @@ from .ranking import held_out_auc, ranking_areas, weighted_held_out_auc
 from .reliability import abstention, calibration_error, operating_point, reliability
 from .subgroups import subgroup_metrics
 from .summaries import classification_metrics, over_folds, paired_differences, table_metrics
+from .temperature import fit_temperature, with_prior, with_temperature
 
 if TYPE_CHECKING:
     from .baselines import BASELINES, ScanFeatures, baseline_tables, compare
-    from .table import (
-        PredictionTable,
-        average,
-        check_apart,
-        patient_level,
-        pool,
-        read_table,
-        write_frame,
-    )
+    from .reading_tables import check_apart, read_table
+    from .table import PredictionTable, average, patient_level, pool, write_frame
 
 __all__ = [
     "BASELINES",
@@ -83,10 +74,8 @@ __all__ = [
 ]
 
 LATER = dict.fromkeys(("BASELINES", "ScanFeatures", "baseline_tables", "compare"), "baselines")
-LATER |= dict.fromkeys(
-    ("PredictionTable", "average", "check_apart", "patient_level", "pool", "read_table", "write_frame"),
-    "table",
-)
+LATER |= dict.fromkeys(("check_apart", "read_table"), "reading_tables")
+LATER |= dict.fromkeys(("PredictionTable", "average", "patient_level", "pool", "write_frame"), "table")
 
 
 def __getattr__(name: str) -> Any:

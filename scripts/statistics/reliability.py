@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .calibration import LOWEST
 from .intervals import estimate, patient_weights, ratio
+from .temperature import LOWEST
 
 if TYPE_CHECKING:
     from .table import PredictionTable

@@ -25,7 +25,7 @@ def subgroup_metrics(
     features: "Mapping[str, ScanFeatures]",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Report the accuracy of each group that the datalist or the scans tell apart.
+    """Report the accuracy of each group that differs in the datalist or the scans.
 
     Args:
         table: of the scans that are reported.

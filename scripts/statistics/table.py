@@ -1,4 +1,4 @@
-"""The table of predictions of a labelled set: read from CSV and checked, averaged, written."""
+"""The table of predictions of a labelled set: a pandas frame, pooled, averaged, written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.errors import UserError
-
 from .columns import DIGITS, class_columns, prediction_columns, raw_columns
 
-__all__ = ["PredictionTable", "average", "check_apart", "patient_level", "pool", "read_table", "write_frame"]
-
-ROUNDING = 1e-3  # by which a row's probabilities may miss one
+__all__ = ["PredictionTable", "average", "patient_level", "pool", "write_frame"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,32 +55,32 @@ class PredictionTable:
         return cls(frame, names, source)
 
     def __len__(self) -> int:
-        return len(self.answered)
+        return len(self.predicted)
 
     @cached_property
-    def answered(self) -> pd.DataFrame:
+    def predicted(self) -> pd.DataFrame:
         """The rows of the scans that have a prediction."""
         return self.frame[self.frame[class_columns(self.class_names)[0]].notna()]
 
     @property
     def images(self) -> list[str]:
         """As the datalist names them."""
-        return self.answered["image"].tolist()
+        return self.predicted["image"].tolist()
 
     @property
     def patients(self) -> list[str]:
         """Whose scan each row is."""
-        return self.answered["patient"].tolist()
+        return self.predicted["patient"].tolist()
 
     @cached_property
     def labels(self) -> np.ndarray:
         """Class indices, ``(N,)``."""
-        return self.answered["label"].to_numpy(dtype=int)
+        return self.predicted["label"].to_numpy(dtype=int)
 
     @cached_property
     def probabilities(self) -> np.ndarray:
         """What people read, ``(N, C)``: calibrated where the run has a calibration."""
-        return self.answered[class_columns(self.class_names)].to_numpy(dtype=float)
+        return self.predicted[class_columns(self.class_names)].to_numpy(dtype=float)
 
     @cached_property
     def raw(self) -> np.ndarray | None:
@@ -92,17 +88,17 @@ class PredictionTable:
         columns = raw_columns(self.class_names)
         if columns[0] not in self.frame:
             return None
-        return self.answered[columns].to_numpy(dtype=float)
+        return self.predicted[columns].to_numpy(dtype=float)
 
     @cached_property
     def folds(self) -> np.ndarray | None:
         """The fold that each scan was held out in, ``(N,)``, or None."""
-        return self.answered["fold"].to_numpy(dtype=int) if "fold" in self.frame else None
+        return self.predicted["fold"].to_numpy(dtype=int) if "fold" in self.frame else None
 
     @property
     def heat_maps(self) -> list[str]:
         """Path of each scan's heat map, empty where there is none."""
-        return self.answered["heat_map"].tolist() if "heat_map" in self.frame else [""] * len(self)
+        return self.predicted["heat_map"].tolist() if "heat_map" in self.frame else [""] * len(self)
 
     @property
     def refused(self) -> pd.DataFrame:
@@ -116,7 +112,7 @@ class PredictionTable:
     def with_probabilities(self, probabilities: np.ndarray) -> "PredictionTable":
         """Return the same scans with other probabilities, ``(N, C)``, and the predictions that follow."""
         frame = self.frame.copy()
-        there = self.answered.index
+        there = self.predicted.index
         frame.loc[there, class_columns(self.class_names)] = probabilities
         frame.loc[there, "prediction"] = [self.class_names[index] for index in probabilities.argmax(axis=1)]
         return replace(self, frame=frame)
@@ -141,52 +137,13 @@ class PredictionTable:
     def rows(self, chosen: np.ndarray) -> "PredictionTable":
         """Return some of the scans that have a prediction, by indices or a mask ``(N,)``."""
         indices = np.arange(len(self))[chosen]
-        return replace(self, frame=self.answered.iloc[indices].reset_index(drop=True))
+        return replace(self, frame=self.predicted.iloc[indices].reset_index(drop=True))
 
     def write(self, path: str | Path) -> None:
         """Write it as CSV, probabilities with nine significant digits; whole or not at all."""
         known = prediction_columns(self.class_names, fold=True, source=True)
         others = [name for name in self.frame if name not in known]
         write_frame(self.frame[[*(name for name in known if name in self.frame), *others]], path)
-
-
-def read_table(
-    path: str | Path, class_names: Sequence[str], may_be_all_refused: bool = False
-) -> PredictionTable:
-    """Read the predictions of a labelled set.
-
-    Args:
-        path: a file of the form of ``predictions.csv``, perhaps with columns ``fold``, ``source`` and the
-            raw probabilities.
-        class_names: of two classes or more.
-        may_be_all_refused: a table without any prediction is one too.
-
-    Raises:
-        UserError: a column is missing, a label is unknown, a value is no probability, a row's probabilities
-            do not sum to one, a scan has two rows, a patient is in two folds, or no scan has a prediction.
-    """
-    path, names = Path(path), tuple(class_names)
-    frame = _read_text(path)
-    columns, raw = class_columns(names), raw_columns(names)
-    has_raw = any(column in frame for column in raw)
-    needed = ["image", "patient", "label", *columns, *(raw if has_raw else [])]
-    missing = [name for name in needed if name not in frame]
-    if missing:
-        raise UserError(f"{path}: has no column {', '.join(missing)}; expected a table as predictions.csv")
-    _check_once(path, frame["image"])
-    answered = frame[frame[columns[0]] != ""]
-    if answered.empty and not may_be_all_refused:
-        raise UserError(f"{path}: all {len(frame)} scans were refused; its column `reason` says why")
-    _check_labels(path, answered, len(names))
-    for each in (columns, raw) if has_raw else (columns,):
-        _check_probabilities(path, answered, each)
-        frame[each] = frame[each].apply(pd.to_numeric)
-    frame["label"] = pd.to_numeric(frame["label"]).astype("Int64")
-    frame["patient"] = frame["patient"].where(frame["patient"] != "", frame["image"])
-    if "fold" in frame:
-        frame["fold"] = frame["fold"].astype(int)
-        _check_folds(path, frame)
-    return PredictionTable(frame, names, str(path))
 
 
 def patient_level(table: PredictionTable) -> tuple[PredictionTable, list[str]]:
@@ -196,7 +153,7 @@ def patient_level(table: PredictionTable) -> tuple[PredictionTable, list[str]]:
         The table, its ``images`` being the patients' names; and the patients left out because their scans
         have different labels.
     """
-    by_patient = table.answered.groupby("patient", sort=True)
+    by_patient = table.predicted.groupby("patient", sort=True)
     one_label = by_patient["label"].nunique() == 1
     patients = one_label.index[one_label]
     means = by_patient[class_columns(table.class_names)].mean().loc[patients].to_numpy()
@@ -237,23 +194,6 @@ def average(tables: Sequence[PredictionTable]) -> PredictionTable:
     return merged.with_probabilities(merged.probabilities)
 
 
-def check_apart(tables: Sequence[PredictionTable]) -> None:
-    """Check that no patient is in two of the tables.
-
-    Raises:
-        UserError: one is: what is fitted or selected on the one is then reported on itself.
-    """
-    home: dict[str, str] = {}
-    for table in tables:
-        for patient in set(table.patients):
-            first = home.setdefault(patient, table.source)
-            if first != table.source:
-                raise UserError(
-                    f"patient {patient} is in {first} and in {table.source}; scans that select or calibrate "
-                    f"must be of other patients than those reported: split the datalist by patient"
-                )
-
-
 def write_frame(frame: pd.DataFrame, path: str | Path) -> None:
     """Write a frame as CSV, numbers with nine significant digits; the file appears whole or not at all."""
     path = Path(path)
@@ -261,60 +201,3 @@ def write_frame(frame: pd.DataFrame, path: str | Path) -> None:
     partial = path.with_suffix(".partial")
     frame.to_csv(partial, index=False, float_format=f"%.{DIGITS}g")
     partial.replace(path)
-
-
-def _read_text(path: Path) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run evaluation or inference first") from None
-    except pd.errors.EmptyDataError:
-        frame = pd.DataFrame()
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no table of comma-separated values ({error})") from None
-    if frame.empty:
-        raise UserError(f"{path}: has no row; expected one a scan")
-    return frame
-
-
-def _check_once(path: Path, images: pd.Series) -> None:
-    counts = images.value_counts()
-    if counts.iloc[0] > 1:
-        raise UserError(
-            f"{path}: {counts.index[0]} has {counts.iloc[0]} rows; expected one a scan; remove the others"
-        )
-
-
-def _check_labels(path: Path, answered: pd.DataFrame, classes: int) -> None:
-    unknown = answered[~answered["label"].isin([str(label) for label in range(classes)])]
-    if len(unknown):
-        raise UserError(
-            f"{path}: {unknown['image'].iloc[0]} has label {unknown['label'].iloc[0]!r}; expected 0 to "
-            f"{classes - 1}; metrics need the label of every scan"
-        )
-
-
-def _check_probabilities(path: Path, answered: pd.DataFrame, columns: list[str]) -> None:
-    values = answered[columns].apply(pd.to_numeric, errors="coerce")
-    wrong = answered[~((values >= 0) & (values <= 1)).all(axis=1)]
-    if len(wrong):
-        found = ", ".join(value or "nothing" for value in wrong[columns].iloc[0])
-        raise UserError(
-            f"{path}: {wrong['image'].iloc[0]} has the probabilities {found}; expected numbers from 0 to 1"
-        )
-    sums = values.sum(axis=1)
-    off = (sums - 1).abs() > ROUNDING
-    if off.any():
-        raise UserError(
-            f"{path}: the probabilities of {answered['image'][off].iloc[0]} sum to {sums[off].iloc[0]:.4g}; "
-            f"expected 1 (softmax outputs, not logits or scores)"
-        )
-
-
-def _check_folds(path: Path, frame: pd.DataFrame) -> None:
-    folds = frame.groupby("patient")["fold"].unique()
-    for patient, found in folds[folds.str.len() > 1].items():
-        raise UserError(
-            f"{path}: patient {patient} is in fold {found[0]} and in fold {found[1]}; "
-            f"all scans of a patient belong in one fold"
-        )

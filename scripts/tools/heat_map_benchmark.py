@@ -46,21 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     print(f"{device.type}, {torch.get_num_threads()} threads; batches of {options.batch_size}; seconds\n")
-    print("| network | grid | answer | heat map | slice gates | times an answer |\n|---|---|---|---|---|---|")
+    print("| network | grid | prediction | heat map | slice gates | times a prediction |")
+    print("|---|---|---|---|---|---|")
     grid = {"spatial_shape": options.spatial_shape} if options.spatial_shape else {}
     for name in options.preset:
         network = PRESETS[name](**grid).eval()
         place_network(network, device)
         shape = network.spatial_shape
         x = torch.rand(options.batch_size, 1, *shape, device=device)
-        answer, heat_map, gates = _median_seconds(network, x, options.repeats)
-        figures = " | ".join(f"{figure:.3g}" for figure in (answer, heat_map, gates))
-        ratio = (heat_map + gates) / answer
-        print(f"| {name} | {' x '.join(map(str, shape))} | {figures} | {ratio:.2f} |", flush=True)
+        prediction, heat_map, gates = _median_seconds(network, x, options.repeats)
+        times = " | ".join(f"{each:.3g}" for each in (prediction, heat_map, gates))
+        ratio = (heat_map + gates) / prediction
+        print(f"| {name} | {' x '.join(map(str, shape))} | {times} | {ratio:.2f} |", flush=True)
 
 
 def _median_seconds(network: Network, x: torch.Tensor, repeats: int) -> list[float]:
-    """Return the time of an answer, of a heat map, and of the slice gates (0 where there are none)."""
+    """Return the time of a prediction, of a heat map, and of the slice gates (0 where there are none)."""
     method, classes = default_method(network), torch.zeros(len(x), dtype=torch.long, device=x.device)
     works: list[Callable[[], object]] = [lambda: network(x), lambda: explain(method, x, classes)]
     if slice_curve(network, x) is not None:

@@ -97,3 +97,11 @@ def test_nothing_to_audit_is_said(tmp_path, phantoms):
         audit_datalist(write_datalist(tmp_path, []))
     with pytest.raises(UserError, match="workers=0"):
         audit_datalist(phantoms / "datalist.json", workers=0)
+
+
+def test_the_tables_name_the_classes_of_the_datalist(phantoms, tmp_path):
+    items = [item | {"source": f"hospital {item['label'] % 2}"} for item in phantom_items(phantoms)]
+    names = ["none", "mild", "severe"]
+    audit = audit_datalist(write_datalist(tmp_path, items, classes=names), headers_only=True)
+    (table,) = [t for t in finding(audit, "class_tables").tables if t.title.startswith("source")]
+    assert list(table.columns) == ["source", *names]

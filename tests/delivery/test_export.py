@@ -39,7 +39,7 @@ def exported(request, phantoms, tmp_path_factory):
     torch.manual_seed(0)
     network = NETWORKS[request.param](spatial_shape=SHAPE).eval()
     torch.save(network.state_dict(), folder / "model.pt")
-    calibrate(folder / "model.pt", weights_hash(folder / "model.pt"))
+    calibrate(folder / "model.pt", folder / "model.pt")
     recipe = folder / "recipe_small.yaml"
     recipe.write_text(f"spatial_shape: {SHAPE}\nnetwork_def::_target_: scripts.networks.{request.param}\n")
     scans = sorted((phantoms / "images").iterdir())[:2]

@@ -15,10 +15,11 @@ from scripts.experiments.calibrating import calibrate_cross_validation
 from scripts.report import write_report
 from scripts.report.content import fold_metrics
 from scripts.report.run_folder import read_run_folder
-from scripts.statistics import read_table
+from scripts.statistics import PredictionTable, fit_calibration, read_table
 from scripts.transforms import LungRegion, preprocessing
 
 PRIOR = [0.4, 0.3, 0.3]
+KEYS = ("image", "patient", "label")
 OPTIONAL = (
     "test.csv",
     "test_flipped.csv",
@@ -182,3 +183,56 @@ def test_a_plain_evaluation_is_reported_with_baselines_thumbnails_and_its_calibr
     wrong = sum(raw.argmax(axis=1) != [item["label"] for item in content["test"]])
     assert 0 < len(report["most_confident_errors"]) == wrong
     assert (run / "report.html").read_text().count('src="data:image/png') == wrong
+
+
+def test_the_report_fits_and_writes_no_calibration(copied):
+    folder, datalist = copied
+    write_report(folder, datalist, NAMES)
+    assert not list(folder.rglob("calibration.json"))
+    report = json.loads((folder / "report.json").read_text())
+    assert all(each["calibration"]["temperatures"] == [] for each in report["sets"].values())
+
+
+@pytest.mark.parametrize("prior", [None, [0.8, 0.1, 0.1]])
+@pytest.mark.parametrize("has_raw", [True, False])
+def test_a_plain_evaluation_is_reported_with_the_calibration_that_it_recorded(prior, has_raw, tmp_path):
+    content = toy_datalist(210)
+    (tmp_path / "datalist.json").write_text(json.dumps(content))
+    tables = {
+        name: PredictionTable.of(
+            NAMES, answers(content[name]), {key: [item[key] for item in content[name]] for key in KEYS}
+        )
+        for name in ("validation", "test")
+    }
+    fitted = fit_calibration(tables["validation"], NAMES, PRIOR)
+    raw = tables["test"].with_raw() if has_raw else tables["test"]
+    written = raw.with_probabilities(fitted.apply(tables["test"].probabilities, prior))
+    written.write(tmp_path / "run" / "predictions.csv")
+    recorded = {"settings": {"calibration": {"file": "calibration.json", **fitted.as_json(), "prior": prior}}}
+    (tmp_path / "run" / "predictions.json").write_text(json.dumps(recorded))
+    write_report(tmp_path / "run", tmp_path / "datalist.json", NAMES)
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    found = report["sets"]["predictions"]
+    assert found["calibration"]["temperatures"] == [fitted.temperature]
+    accuracy = (written.probabilities.argmax(axis=1) == written.labels).mean()
+    assert found["metrics"]["accuracy"]["value"] == pytest.approx(accuracy)
+    before = ["before"] if has_raw else []
+    after = ["after", "after_and_prior"] if has_raw or prior is None else []  # never undone from text
+    assert list(found["calibration"]["errors"]) == before + after
+    assert bool(found["operating_points"]) == bool(after)
+
+
+def test_two_classes_are_reported_by_their_names(tmp_path):
+    names = ["healthy", "ill"]
+    content = toy_datalist(210, names=names)
+    (tmp_path / "datalist.json").write_text(json.dumps(content))
+    write_answers(
+        tmp_path / "predictions.csv", content["test"], answers(content["test"], classes=2), names=names
+    )
+    write_report(tmp_path, tmp_path / "datalist.json", names)
+    report, page = (
+        json.loads((tmp_path / "report.json").read_text()),
+        (tmp_path / "report.html").read_text(),
+    )
+    assert list(report["sets"]["predictions"]["metrics"]["one_vs_rest"]) == names
+    assert "Chest CT: healthy, ill." in page and "COVID-19" not in page

@@ -149,7 +149,7 @@ def refused(image):
 def test_hand_worked_mean_changes_the_prediction():
     mean = average([predictions([[0.0, 0.4, 0.6]], [2], ["a"]), predictions([[0.1, 0.7, 0.2]], [2], ["a"])])
     np.testing.assert_allclose(mean.probabilities, [[0.05, 0.55, 0.4]])
-    assert mean.answered["prediction"].tolist() == ["other pneumonia"] and mean.labels.tolist() == [2]
+    assert mean.predicted["prediction"].tolist() == ["other pneumonia"] and mean.labels.tolist() == [2]
 
 
 def test_the_mean_is_of_what_the_networks_said_not_of_calibrated_probabilities():
