@@ -28,7 +28,8 @@ class PredictionWriter:
 
     ``predictions.csv`` grows row by row, so that an interrupted run keeps what it computed;
     ``predictions.json`` follows at the end with the same rows, and the version, checkpoint and settings
-    that made them, among them how many scans were read as HU and how many as grey levels of which window.
+    that made them, among them how many scans were read as HU and how many as grey levels of which window;
+    and, as ``passed_over``, what was met among the scans and is none (``ScanItems`` of ``scripts.scans``).
     The engine's items are those of a ``ScanDataset`` that keeps refused scans, with ``name``, and
     ``patient``, ``label`` and ``heat_map`` (a path) where known; its output has ``pred``, probabilities.
     Where an item names no patient, the key that a DICOM image brings stands for it.
@@ -96,7 +97,7 @@ class PredictionWriter:
             item["image"].meta["intensity"] for item in engine.state.batch if not item["refusal"]["code"]
         )
 
-    def finish(self) -> None:
+    def finish(self, engine: Workflow) -> None:
         rows = self.table.finish()
         intensities: Counter[str] = sum(gather(self.intensities), Counter())
         if rank() > 0:
@@ -104,6 +105,8 @@ class PredictionWriter:
         checkpoint_hash = _each(weights_hash, self.ckpt_path)
         settings = {**self.header["settings"], "intensity": dict(intensities)}
         content = {**self.header, "settings": settings, "checkpoint_sha256": checkpoint_hash}
+        items = getattr(getattr(getattr(engine, "data_loader", None), "dataset", None), "data", None)
+        content["passed_over"] = getattr(items, "passed_over", {})
         content["predictions"] = rows
         (self.folder / "predictions.json").write_text(json.dumps(content, indent=2) + "\n")
 
