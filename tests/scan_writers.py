@@ -31,9 +31,12 @@ def write_itk(path, array, affine):
 def write_series(folder, array, affine, keep=None, **tags):
     """Write slices as DICOM, in shuffled file order, all with one SOPInstanceUID; tags may depend on k."""
     pytest.importorskip("pydicom")
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     order = np.random.default_rng(1).permutation(array.shape[2])
-    told_apart = [tags.get(tag) for tag in ("PatientID", "SeriesInstanceUID", "SeriesNumber", "SOPClassUID")]
+    told_apart = [
+        tags.get(tag)
+        for tag in ("PatientID", "SeriesInstanceUID", "SeriesNumber", "SOPClassUID", "AcquisitionNumber")
+    ]
     prefix = f"{zlib.crc32(repr(told_apart).encode()):08x}-" if any(told_apart) else ""
     for number, k in enumerate(order):
         if keep is None or k in keep:

@@ -129,7 +129,7 @@ class Predictor:
             explain: make each heat map.
             declared: as for a single scan.
         """
-        items = scan_items(scans, declared)
+        items = _items(scans, declared)
         if not items:
             return
         data = ScanDataset(items, self.model.preprocessing, keep_refused=True)
@@ -242,8 +242,8 @@ class Predictor:
             else [dict(zip(self.classes, p.tolist(), strict=True)) for p in (probabilities, said)]
         )
         return Answer(
-            name=str(item["name"]),
-            position=int(item["position"]),
+            name=str(item.get("name") or meta["filename_or_obj"]),
+            position=int(item.get("position", 0)),
             path=str(meta["path"]),
             series=str(meta["series"]),
             patient=str(item.get("patient") or meta.get("patient", "")),
@@ -290,6 +290,22 @@ class Predictor:
             )
             for index, (item, heat_map) in enumerate(zip(items, heat_maps, strict=True))
         ]
+
+
+def _items(scans: Any, declared: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return an item for each scan in paths, and for each array with its affine."""
+    named = [scans] if isinstance(scans, (str, Path)) or _is_array(scans) else list(scans)
+    if not any(map(_is_array, named)):
+        return scan_items(named, declared)
+    items: list[dict[str, Any]] = []
+    for scan in named:
+        one = {"image": scan, "name": f"array {len(items)}", **declared}
+        items += [one] if _is_array(scan) else scan_items([scan], declared)
+    return items
+
+
+def _is_array(scan: Any) -> bool:
+    return isinstance(scan, tuple) and len(scan) == 2 and hasattr(scan[0], "ndim")
 
 
 def _given(explanation: Explanation) -> Explanation:

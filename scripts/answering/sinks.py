@@ -92,12 +92,20 @@ class PredictionFiles:
         output_dir: where the two files go.
         version: of the bundle.
         settings: of the run, beside those of the predictor: anything that JSON can hold.
+        items: that are answered for; of :func:`scripts.scans.scan_items`, they also say what was passed over.
     """
 
-    def __init__(self, output_dir: str | Path, version: str, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        output_dir: str | Path,
+        version: str,
+        settings: dict[str, Any] | None = None,
+        items: Sequence[Any] = (),
+    ) -> None:
         self.folder = Path(output_dir)
         self.version = version
         self.run_settings = settings or {}
+        self.passed_over = getattr(items, "passed_over", {})
 
     def start(self, predictor: Predictor) -> None:
         self.settings = {**predictor.settings(), **self.run_settings}
@@ -121,7 +129,12 @@ class PredictionFiles:
         intensities: Counter[str] = sum(gather(self.intensities), Counter())
         if rank() == 0:
             settings = {**self.settings, "intensity": dict(intensities)}
-            content = {**self.header, "settings": settings, "predictions": rows}
+            content = {
+                **self.header,
+                "settings": settings,
+                "passed_over": self.passed_over,
+                "predictions": rows,
+            }
             write_whole(self.folder / "predictions.json", json.dumps(content, indent=2) + "\n")
 
 

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--csv", type=Path, help="table that goes with the tree")
     add("--negatives_are", metavar="0|1|left_out", help="class of those only known not to have COVID-19")
-    add("--series", metavar="largest|all", help="dicom_tree: which series of a folder with several")
+    add("--series", metavar="all", help="dicom_tree: each axial series is a scan, not one a study")
     add("--source", help="name of the source, for layouts without one (default: the table's name)")
     add("--skip_missing", action="store_true", help="leave out scans that a table names but the tree lacks")
     add("--window", type=float, nargs=2, metavar=("LEVEL", "WIDTH"), help="of 8-bit slices, in HU, if known")

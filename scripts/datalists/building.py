@@ -115,7 +115,7 @@ def _check_once(items: list[dict[str, Any]]) -> None:
     seen: set[tuple[str, ...]] = set()
     twice = []
     for item in items:
-        key = (os.path.normpath(item["image"]), *item.get("slices", ()))
+        key = (os.path.normpath(item["image"]), item.get("series", ""), *item.get("slices", ()))
         if key in seen:
             twice.append(item["image"])
         seen.add(key)

@@ -30,10 +30,12 @@ class Found:
     Attributes:
         scans: in natural order within each folder, each once.
         passed_over: files, folders and series that are no scan or not the one of their study, and why.
+        without: the named paths in which there is none; they are among the scans, to be refused by name.
     """
 
     scans: list[FoundScan] = field(default_factory=list)
     passed_over: dict[str, str] = field(default_factory=dict)
+    without: list[str] = field(default_factory=list)
 
 
 class ScanItems(list[dict[str, Any]]):
@@ -64,6 +66,7 @@ def find_scans(paths: Iterable[str | Path], series: str | None = None, all_serie
         _Search(path, found).run(series, all_series)
         if len(found.scans) == before:
             found.scans.append(FoundScan(str(path), series))
+            found.without.append(str(path))
     found.scans = list(dict.fromkeys(found.scans))
     _log(found.passed_over)
     return found

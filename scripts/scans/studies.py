@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .files import ScanFile
 from .formats import Slice, read_slices, sort_out
-from .formats.dicom_series import FEWEST_SLICES, short_hash
+from .formats.dicom_series import FEWEST_SLICES, listed, short_hash
 from .formats.dicom_stack import is_stack
 from .refusal import RefusedScan
 
@@ -25,11 +25,13 @@ class FoundScan:
         path: a file, a folder, ``archive.zip::folder`` or ``archive.zip::file``.
         series: of a DICOM folder with several.
         slices: files below the folder, where the scan lies in several, or is not all of a series.
+        several: the series that fit, where none of several is the one: the reader refuses it.
     """
 
     path: str
     series: str | None = None
     slices: tuple[str, ...] | None = None
+    several: str = ""
 
     @property
     def chosen(self) -> dict[str, Any]:
@@ -124,7 +126,8 @@ def _scans_of(
     if len(choice.fitting) == 1:
         ((title, own),) = choice.fitting.items()
         return [_scan(own, title, slices, series)]
-    return [_scan([s for own in choice.fitting.values() for s in own], None, slices, series)]
+    several = _scan([s for own in choice.fitting.values() for s in own], None, slices, series)
+    return [replace(several, several=listed(choice.fitting))]
 
 
 def _scan(

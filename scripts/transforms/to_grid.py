@@ -151,7 +151,9 @@ class ToGridd(MapTransform):
     def blank(self, item: Mapping[Any, Any]) -> dict[Any, Any]:
         """Return the grids of a refused scan: zeros."""
         return {
-            name: to_grid.blank(str(item[key])) for key in self.keys for name, to_grid in self._grids(key)
+            name: to_grid.blank(str(item.get("name") or item[key]))
+            for key in self.keys
+            for name, to_grid in self._grids(key)
         }
 
     def _grids(self, key: Hashable) -> list[tuple[Hashable, ToGrid]]:

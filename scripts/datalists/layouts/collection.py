@@ -18,7 +18,7 @@ class Request:
         root: the folder of the data set.
         csv: the table that goes with the tree, where the layout needs one or has another than its own.
         negatives_are: class of those who are only known not to have COVID-19: "0", "1" or "left_out".
-        series: which series of a study with several becomes a scan: "largest" (most files) or "all".
+        series: "all" makes each axial series a scan, not one a study.
         source: name of the source, where the layout has none.
         skip_missing: leave out, and list, scans that a table names but the tree lacks.
     """

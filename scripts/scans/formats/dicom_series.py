@@ -10,7 +10,7 @@ from ..refusal import RefusedScan
 from .dicom_slices import NOT_HOUNSFIELD, Slice
 from .dicom_stack import is_axial, is_stack
 
-__all__ = ["FEWEST_SLICES", "Choice", "choose_series", "short_hash", "sort_out"]
+__all__ = ["FEWEST_SLICES", "Choice", "choose_series", "listed", "short_hash", "sort_out"]
 
 SCOUT = {"LOCALIZER", "SCOUT", "TOPOGRAM"}
 PROJECTION = {"MIP", "MAX_IP", "MAXIP", "MINIP", "MIN_IP", "PROJECTION IMAGE", "VOLUME RENDERING", "VRT"}
@@ -50,8 +50,8 @@ def choose_series(slices: list[Slice], wanted: str | None, name: str) -> list[Sl
         raise RefusedScan(
             "several_series",
             name,
-            f"{len(fitting)} CT series fit: {_list(fitting)}; choose one by --series or the datalist's field "
-            f"series, or put it in a folder of its own",
+            f"{len(fitting)} CT series fit: {listed(fitting)}; choose one by --series or the datalist's "
+            f"field series, or put it in a folder of its own",
         )
     return next(iter(fitting.values()))
 
@@ -209,7 +209,7 @@ def _wanted(whole: Series, series: Series, wanted: str, name: str) -> Series:
         raise RefusedScan(
             "series_not_found",
             name,
-            f"{len(bases)} series have the wanted name; expected one of: {_list({**whole, **series})}",
+            f"{len(bases)} series have the wanted name; expected one of: {listed({**whole, **series})}",
         )
     passes = {title: own for title, own in series.items() if title.partition(" ")[0] == bases[0]}
     return passes or {bases[0]: whole[bases[0]]}
@@ -247,7 +247,8 @@ def _extent_and_step(slices: list[Slice]) -> tuple[float, float]:
     return float(heights[-1] - heights[0]), float(np.median(np.diff(heights)))
 
 
-def _list(series: Series) -> str:
+def listed(series: Series) -> str:
+    """Name the first few series, with what tells them apart."""
     shown = [
         f"{title} ({len(own)} slices"
         + (f" every {_extent_and_step(own)[1]:g} mm" if len(own) > 1 else "")

@@ -1,5 +1,6 @@
 """What the headers of DICOM files say, one record a slice; no field that identifies a patient is shown."""
 
+import math
 import re
 import struct
 import warnings
@@ -303,7 +304,12 @@ def _words(value: Any) -> tuple[str, ...]:
 
 
 def _float(value: Any) -> float | None:
-    return None if value is None or value == "" else float(value)
+    if value is None or value == "":
+        return None
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
 
 
 def _floats(value: Any, count: int) -> tuple[float, ...] | None:
