@@ -22,7 +22,7 @@ from .population import Population
 
 __all__ = ["SMALLEST_COUNT", "write_data_set"]
 
-GENERATOR = 1  # to be raised when the same arguments give other phantoms
+GENERATOR = 2  # to be raised when the same arguments give other phantoms
 SMALLEST_COUNT = 12  # four patients a class: one to test, one to validate, two folds
 SECOND_VISITS = 1 / 6  # share of the scans that are a patient's second
 HELD_OUT = 0.15  # share of the patients in the validation list, and in the test list

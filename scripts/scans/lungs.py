@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from .gas import Samples, glued_gas
 from .hull import Hull
+from .recesses import lower_edges
 from .refusal import RefusedScan
 from .scan import Scan
 
@@ -18,6 +20,8 @@ AIRWAY_WIDTH = 24.0  # mm: no airway is wider, every lung is
 REACH = 30.0  # mm: from the wide part of a lung into its recesses
 SMALLEST_LUNG = 100.0  # mL of aerated lung in one piece
 SCARCE_AIR = 0.05  # share of the scan: with less of the room's air, the field of view lies within the body
+LOWER_PART = 0.6  # share of the lungs' height in which gas and thin edges are looked for
+MARGIN = 3  # coarse voxels beside the lungs
 LARGEST_CUT = 0.1  # share of the lungs that may lie open to the sides of the field of view
 LARGEST_END = 0.5  # share of the lungs' widest axial section that may lie in the first or last slice
 OPEN_END = 1000.0  # mm2 of lung in the first or last slice: worth a flag
@@ -61,19 +65,46 @@ def find_lungs(scan: Scan) -> Lungs:
     coarse = scan.coarse
     air = coarse.voxels < TISSUE
     enclosed = enclosed_air(air)
-    mask = _lung_pieces(_without_airways(enclosed, coarse.spacing), coarse)
+    wide = _without_airways(enclosed, coarse.spacing)
+    mask = _lung_pieces(wide, coarse)
     body = _body(coarse.voxels)
     if not mask.any():
         raise _no_lungs(coarse)
+    samples = Samples(scan, _lower_box(wide))
+    gas = glued_gas(wide, samples, coarse)
+    if gas.any():
+        mask = _lung_pieces(wide & ~gas, coarse)
+    outside = air & ~enclosed
+    barred = (wide & ~mask) | ndimage.binary_dilation(gas | outside) & ~mask
+    edges = lower_edges(mask, barred, samples, TISSUE)
     open_air = air & ~enclosed & (coarse.voxels > ROOM_AIR) & _between(body)
     _check_sides(mask, open_air, coarse)
-    flags = _cut_ends(mask, coarse, scan.name)
-    hull = Hull.of_points(Hull.surface(coarse.voxels, mask, TISSUE))
+    edge_area = edges[:, :, :2].sum() / 8 * coarse.spacing[0] * coarse.spacing[1]
+    flags = _cut_ends(mask, coarse, scan.name, edge_area)
+    surface = Hull.surface(coarse.voxels, mask, TISSUE)
+    hull = Hull.of_points(np.concatenate([surface, samples.positions(_lowest(edges))]))
     width, depth, _ = (hull.high - hull.low) * coarse.spacing
     if width < depth and not _parted(mask):
         hull = _with_mirror_image(hull, body[:, :, mask.any((0, 1))], scan.name)
         flags = (*flags, "one_lung")
     return Lungs(coarse, mask, hull, flags)
+
+
+def _lowest(mask: np.ndarray) -> np.ndarray:
+    """Keep the lowest voxel of each column."""
+    below = np.zeros_like(mask)
+    np.logical_or.accumulate(mask[:, :, :-1], axis=2, out=below[:, :, 1:])
+    return mask & ~below
+
+
+def _lower_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    """Return the box of the mask's lower part, down to the scan's end and a little wider on its sides."""
+    across, deep, up = ndimage.find_objects(mask.astype(np.uint8))[0]
+    sides = [
+        slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size))
+        for part, size in zip((across, deep), mask.shape, strict=False)
+    ]
+    return sides[0], sides[1], slice(0, up.start + int(LOWER_PART * (up.stop - up.start)) + 1)
 
 
 def _parted(mask: np.ndarray) -> bool:
@@ -188,11 +219,11 @@ def _between(body: np.ndarray) -> np.ndarray:
     return behind & before
 
 
-def _cut_ends(mask: np.ndarray, coarse: Scan, name: str) -> tuple[str, ...]:
+def _cut_ends(mask: np.ndarray, coarse: Scan, name: str, edge_area: float) -> tuple[str, ...]:
     """Return flags for lungs that go on beyond the first or the last slice; refuse where most of them do."""
     areas = mask.sum((0, 1)) * coarse.spacing[0] * coarse.spacing[1]
     flags = []
-    for end, area in (("top", areas[-1]), ("bottom", areas[0])):
+    for end, area in (("top", areas[-1]), ("bottom", areas[0] + edge_area)):
         if area > LARGEST_END * areas.max():
             raise RefusedScan(
                 "partial_thorax",
