@@ -6,12 +6,12 @@ import pytest
 import torch
 from monai.bundle import load_bundle_config
 from monai.data import load_net_with_metadata
+from scripts.evaluation import write_calibration
 
 from scripts.delivery.export import export, main
 from scripts.delivery.forms import FORMS, Form
 from scripts.delivery.parity import allowed_difference, largest_difference
 from scripts.errors import UserError
-from scripts.evaluation import write_calibration
 from scripts.networks import da_ca_resnet18, pa_66_m, weights_hash
 from scripts.statistics import Calibration
 
