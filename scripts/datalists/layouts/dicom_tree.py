@@ -39,12 +39,18 @@ def collect_dicom_tree(request: Request) -> Collection:
         where = f"{request.csv}: line {line}"
         fields = row_fields({**row, "path": ""}, where, request, collection)
         path = os.path.normpath(row.get("path") or row["patient"])
+        left_out = fields["label"] is None
+        if left_out:
+            collection.leave_out(f"label {row['label']}, left out by --label_mapping", [path])
         if (request.root / path).is_file():
-            _add_file(path, fields, flat, where)
             used.add(str(Path(path).parent))
+            if not left_out:
+                _add_file(path, fields, flat, where)
             continue
         series = below.get(path, [])
         used.update(series)
+        if left_out:
+            continue
         if not series:
             missing.append(path)
         for folder in _choose(series, counts, path, request, where, collection):
@@ -111,4 +117,5 @@ DICOM_TREE = Layout(
     collect_dicom_tree,
     "patient/study/series or flat, with --csv a table with the columns label, patient and, if need be, path",
     frozenset({"csv", "series", "source", "skip_missing"}),
+    classes=None,
 )
