@@ -93,7 +93,8 @@ class ClassLabels:
                 f"label {_shown(label)}{named} means none of the classes {', '.join(self.names)}; "
                 f"say which with label_mapping, or map it to null to leave its scans out"
             )
-        raise ValueError(f"label {_shown(label)}; expected {self._expected()}")
+        advice = "; or say with label_mapping what it means" if isinstance(key, str) else ""
+        raise ValueError(f"label {_shown(label)}; expected {self._expected()}{advice}")
 
     def check_keys(self, labels: Iterable[Any]) -> None:
         """Refuse a mapping of what is neither a class of the datalist nor a label in it.
@@ -165,12 +166,12 @@ def checked_class_names(names: Any, what: str) -> list[str]:
     numbers = [name for name in names if isinstance(whole_label(name), int)]
     if numbers:
         raise UserError(f"{what} {_shown(names)}; {_shown(numbers[0])} is a number: give the class a name")
-    seen: dict[str, str] = {}
-    for name in names:
-        other = seen.setdefault(_plain(name), name)
-        if other is not name:
+    plain = [_plain(name) for name in names]
+    for place, name in enumerate(names):
+        first = plain.index(plain[place])
+        if first < place:
             raise UserError(
-                f"{what} {_shown(names)}; {other!r} and {name!r} are too alike: name each class once"
+                f"{what} {_shown(names)}; {names[first]!r} and {name!r} are too alike: name each class once"
             )
     if len(names) < 2:
         raise UserError(f"{what} {_shown(names)}; there is nothing to tell apart: name two or more")

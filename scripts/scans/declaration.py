@@ -10,7 +10,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -33,6 +32,10 @@ def _no_flag(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("true and false are no numbers")
     return value
+
+
+def _number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -69,12 +72,12 @@ def _lower(value: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
 Step = Annotated[Number, Field(ge=SMALLEST_SPACING, le=LARGEST_SPACING)]
-Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], AfterValidator(_each_once)]
+Name = Annotated[str, Field(min_length=1), BeforeValidator(_number_as_text)]
+Names = Annotated[tuple[Name, ...], AfterValidator(_each_once)]
 Window = Annotated[tuple[Number, Number], AfterValidator(_positive_width)]
 Ends = Annotated[tuple[Number, Number], AfterValidator(_rising)]
 Axes = Annotated[str, BeforeValidator(_upper), AfterValidator(_three_axes)]
 Kind = Annotated[Literal["hu", "windowed"], BeforeValidator(_lower)]
-Chosen = Annotated[str, BeforeValidator(_no_flag)]
 
 
 class DeclarableFields(BaseModel):
@@ -83,12 +86,10 @@ class DeclarableFields(BaseModel):
     A field's ``description`` is what is expected of it, and ends the message that refuses it.
     """
 
-    model_config = ConfigDict(coerce_numbers_to_str=True)
-
     slices: Annotated[Names | None, BeforeValidator(_something)] = Field(
         None, description="a list of file names, each once"
     )
-    series: Annotated[Chosen | None, BeforeValidator(_something)] = Field(
+    series: Annotated[Name | None, BeforeValidator(_something)] = Field(
         None, description="a SeriesNumber, a SeriesInstanceUID or a listed name"
     )
     intensity: Annotated[Kind | None, BeforeValidator(_something)] = Field(None, description="HU or windowed")

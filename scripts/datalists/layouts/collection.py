@@ -1,11 +1,13 @@
 """What is asked of a layout, and what it answers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
+
+from ..classes import CLASSES, ClassLabels
 
 __all__ = ["Collection", "Layout", "Request", "first_names"]
 
@@ -21,6 +23,9 @@ class Request:
         series: "all" makes each axial series a scan, not one a study.
         source: name of the source, where the layout has none.
         skip_missing: leave out, and list, scans that a table names but the tree lacks.
+        classes: names of the classes, where they are not those of the layout.
+        label_mapping: from the layout's classes, or a table's labels, to ``classes``; see
+            :class:`ClassLabels`.
     """
 
     root: Path
@@ -29,6 +34,16 @@ class Request:
     series: str | None = None
     source: str | None = None
     skip_missing: bool = False
+    classes: Sequence[str] | None = None
+    label_mapping: Mapping[Any, int | str | None] | None = None
+
+    def labels(self, own: Sequence[str] | None = None) -> ClassLabels:
+        """Return how labels are read.
+
+        Args:
+            own: names of the classes that they count; None: they are a table's, and count ``classes``.
+        """
+        return ClassLabels(own, self.classes, self.label_mapping)
 
 
 @dataclass
@@ -75,11 +90,13 @@ class Layout:
         collect: finds the scans.
         tree: what the root holds, in one line.
         takes: fields of :class:`Request` that it uses beside the root.
+        classes: names of the classes that its labels count; None: it reads labels by :meth:`Request.labels`.
     """
 
     collect: Callable[[Request], Collection]
     tree: str
     takes: frozenset[str] = frozenset()
+    classes: tuple[str, ...] | None = CLASSES
 
 
 def first_names(names: Iterable[str], count: int = 3) -> str:

@@ -39,8 +39,14 @@ def collect_dicom_tree(request: Request) -> Collection:
         fields = row_fields({**row, "path": ""}, where, request, collection)
         path = os.path.normpath(row.get("path") or row["patient"])
         named.append(path)
+        left_out = fields["label"] is None
+        if left_out:
+            collection.leave_out(f"label {row['label']}, left out by --label_mapping", [path])
         if (request.root / path).is_file():
-            _add_file(path, fields, flat, where)
+            if not left_out:
+                _add_file(path, fields, flat, where)
+            continue
+        if left_out:
             continue
         found = find_scans([request.root / path], wanted, all_series=request.series == "all")
         _check_found(found, where, path)
@@ -103,4 +109,5 @@ DICOM_TREE = Layout(
     collect_dicom_tree,
     "DICOM, patient/study/series or flat; --csv has the columns label, patient and, if need be, path",
     frozenset({"csv", "series", "source", "skip_missing"}),
+    classes=None,
 )
