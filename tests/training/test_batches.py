@@ -1,12 +1,11 @@
 from collections import Counter
-from functools import partial
 from itertools import chain
 
 import pytest
 import torch.distributed as dist
 
 from scripts.errors import UserError
-from scripts.training import ClassBalancedBatches, OrderedBatches, ShuffledBatches, class_shares
+from scripts.training import ClassBalancedBatches, OrderedBatches, ShuffledBatches
 
 ITEMS = [{"label": label} for label in [0] * 23 + [1] * 11 + [2] * 7]
 
@@ -105,6 +104,5 @@ def test_a_process_without_a_scan_is_refused_in_all_of_them(process):
 
 
 def test_the_prior_that_batches_teach_is_known_without_drawing_one():
-    assert class_shares(partial(ClassBalancedBatches, data=ITEMS)) == [0.4, 0.3, 0.3]
-    assert class_shares(partial(ShuffledBatches, data=ITEMS)) == [23 / 41, 11 / 41, 7 / 41]
-    assert class_shares(partial(ShuffledBatches, data=[])) == [1 / 3] * 3
+    assert ClassBalancedBatches(ITEMS, (4, 3, 3)).class_shares(3) == [0.4, 0.3, 0.3]
+    assert ShuffledBatches(ITEMS, batch_size=4).class_shares(3) == [23 / 41, 11 / 41, 7 / 41]
