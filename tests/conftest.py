@@ -79,7 +79,9 @@ def save_model():
 def calibration_record():
     """Make a calibration with a temperature of its own, as a model file holds it."""
 
-    def make(temperature=1.25, classes=("non-pneumonia", "other pneumonia", "COVID-19"), threshold=0.5, **more):
+    def make(
+        temperature=1.25, classes=("non-pneumonia", "other pneumonia", "COVID-19"), threshold=0.5, **more
+    ):
         prior = [0.4, 0.3, 0.3] if len(classes) == 3 else [1 / len(classes)] * len(classes)
         content = {
             "class_names": list(classes),

@@ -75,7 +75,9 @@ def test_its_window_is_the_model_file_s(scan, tmp_path, save_model):
     grid = ToGrid(LungRegion(), (24, 16, 20), (40.0, 400.0))(as_tensor(scan))
     with torch.no_grad():
         expected = network(grid.as_tensor()[None])[0].softmax(dim=0)
-    torch.testing.assert_close(LobeSegmenter(str(tmp_path / "lobe_model.pt")).probabilities(scan)[0], expected)
+    torch.testing.assert_close(
+        LobeSegmenter(str(tmp_path / "lobe_model.pt")).probabilities(scan)[0], expected
+    )
 
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path, save_model):
