@@ -3,7 +3,6 @@ import json
 import nibabel
 import numpy as np
 import pytest
-import torch
 from bright_cube import BrightnessNetwork
 
 from scripts.datalists import read_datalist
