@@ -40,14 +40,19 @@ class Explanation:
         target: name of the class that is explained.
         method: that made it.
         geometry: of the scan.
-        slice_curve: how much each axial slice of the grid weighs, ``(S,)``, with depth attention.
+        find_slice_curve: makes :attr:`slice_curve`.
     """
 
     heat_map: HeatMap
     target: str
     method: str
     geometry: Geometry
-    slice_curve: torch.Tensor | None = None
+    find_slice_curve: Callable[[], torch.Tensor | None] | None = field(repr=False, default=None)
+
+    @cached_property
+    def slice_curve(self) -> torch.Tensor | None:
+        """How much each axial slice of the grid weighs, ``(S,)``, with depth attention; another pass."""
+        return None if self.find_slice_curve is None else self.find_slice_curve()
 
     @property
     def array(self) -> np.ndarray:

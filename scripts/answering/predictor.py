@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -279,14 +279,14 @@ class Predictor:
         target = self.explain_target
         classes = torch.tensor(predicted if target is None else [target] * len(items), device=self.device)
         heat_maps = explain(self.method, x, classes)
-        curves = slice_curve(self.network, x)
+        curves = cache(partial(slice_curve, self.network, x))
         return [
             Explanation(
                 heat_map,
                 self.classes[heat_map.target],
                 self.method.name,
                 _geometry(item["image"]),
-                None if curves is None else curves[index].cpu(),
+                partial(_curve_of, curves, index),
             )
             for index, (item, heat_map) in enumerate(zip(items, heat_maps, strict=True))
         ]
@@ -310,6 +310,11 @@ def _is_array(scan: Any) -> bool:
 
 def _given(explanation: Explanation) -> Explanation:
     return explanation
+
+
+def _curve_of(curves: Callable[[], torch.Tensor | None], index: int) -> torch.Tensor | None:
+    found = curves()
+    return None if found is None else found[index].cpu()
 
 
 def _geometry(image: MetaTensor) -> Geometry:

@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = read_configs(files)
     for flag in flags:
         check_name(flag, config.get(), files)
-    config.update(pairs=flags)
+    config.update(pairs={**flags, "ckpt_path": ""})  # that of the bundle is another
     config.parse(reset=True)
     described = describe(config)
     weights = read_state_dict(options.ckpt_path)
@@ -237,9 +237,9 @@ def _classes(parser: ConfigParser) -> list[str]:
 
 
 def _preprocessing(parser: ConfigParser) -> str:
-    return (
-        preprocessing_digest(parser.get_parsed_content("preprocessing")) if "preprocessing" in parser else ""
-    )
+    """Digest what takes a scan to its grid; what takes lobe masks there is of training alone."""
+    section = next((name for name in ("image_to_grid", "preprocessing") if name in parser), None)
+    return "" if section is None else preprocessing_digest(parser.get_parsed_content(section))
 
 
 def _targets(value: Any) -> Any:

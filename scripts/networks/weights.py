@@ -105,10 +105,13 @@ def _unwrapped(content: Any) -> dict[str, Any]:
         if isinstance(content.get(name), dict):
             content = content[name]
             break
-    for prefix in WRAPPERS:
-        if content and all(str(name).startswith(prefix) for name in content):
-            content = {str(name).removeprefix(prefix): value for name, value in content.items()}
+    while prefix := next((one for one in WRAPPERS if _all_begin_with(one, content)), None):
+        content = {name.removeprefix(prefix): value for name, value in content.items()}
     return dict(content)
+
+
+def _all_begin_with(prefix: str, content: Mapping[Any, Any]) -> bool:
+    return bool(content) and all(str(name).startswith(prefix) for name in content)
 
 
 def _differences(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> list[str]:

@@ -4,16 +4,16 @@ import shutil
 import nibabel
 import numpy as np
 import pytest
-import torch
 from toy_lobes import SHAPE, affine, labels
 
-from scripts.lobes import LobeUNet, convert, measure
+from scripts.lobes import convert, measure
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def checkpoint(tmp_path_factory, save_model):
     path = tmp_path_factory.mktemp("weights") / "lobe_model.pt"
-    torch.save(LobeUNet((4, 8), 0, (24, 16, 20)).state_dict(), path)
+    small = {"network_def::channels": [4, 8], "network_def::residual_units": 0}
+    save_model(path, base="inference_lobes.yaml", spatial_shape=[24, 16, 20], **small)
     return str(path)
 
 

@@ -3,7 +3,7 @@ from itertools import product
 import torch
 from torch import nn
 
-from scripts.networks import FlipInferer
+from scripts.networks import Ensemble, FlipInferer
 
 
 def network():
@@ -31,3 +31,12 @@ def test_the_answer_for_a_scan_and_its_mirror_image_is_the_same():
 def test_no_axes_is_no_augmentation():
     classify, x = network(), torch.rand(2, 1, 2, 3, 4)
     torch.testing.assert_close(FlipInferer(axes=[])(x, classify), classify(x).log_softmax(dim=1))
+
+
+def test_all_grids_of_a_scan_are_flipped_alike():
+    one, other = network(), nn.Sequential(nn.Flatten(), nn.Linear(4 * 2 * 5, 3))
+    x, y = torch.rand(2, 1, 2, 3, 4), torch.rand(2, 1, 4, 2, 5)
+    pair = Ensemble([one, other], grids=[0, 1])
+    views = [(one(x.flip(axes)), other(y.flip(axes))) for axes in ([], [2], [4], [2, 4])]
+    expected = torch.stack([logits.softmax(dim=1) for view in views for logits in view]).mean(dim=0)
+    torch.testing.assert_close(FlipInferer(axes=[2, 4])(x, pair, y).softmax(dim=1), expected)

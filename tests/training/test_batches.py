@@ -1,5 +1,4 @@
 from collections import Counter
-from functools import partial
 from itertools import chain
 
 import pytest
@@ -12,7 +11,6 @@ from scripts.training import (
     ShuffledBatches,
     balanced_counts,
     check_training_classes,
-    class_shares,
 )
 
 ITEMS = [{"label": label} for label in [0] * 23 + [1] * 11 + [2] * 7]
@@ -112,9 +110,8 @@ def test_a_process_without_a_scan_is_refused_in_all_of_them(process):
 
 
 def test_the_prior_that_batches_teach_is_known_without_drawing_one():
-    assert class_shares(partial(ClassBalancedBatches, data=ITEMS), 3) == [0.4, 0.3, 0.3]
-    assert class_shares(partial(ShuffledBatches, data=ITEMS), 3) == [23 / 41, 11 / 41, 7 / 41]
-    assert class_shares(partial(ShuffledBatches, data=[]), 3) == [1 / 3] * 3
+    assert ClassBalancedBatches(ITEMS, (4, 3, 3)).class_shares(3) == [0.4, 0.3, 0.3]
+    assert ShuffledBatches(ITEMS, batch_size=4).class_shares(3) == [23 / 41, 11 / 41, 7 / 41]
 
 
 @pytest.mark.parametrize("number", range(2, 14))
@@ -146,10 +143,6 @@ def test_a_class_without_a_training_scan_is_named_with_what_to_do():
 
 def test_shares_of_any_number_of_classes():
     items = [{"label": label} for label in (0, 0, 0, 1, 3)]
-    assert class_shares(partial(ClassBalancedBatches, data=items, counts=[3, 3, 2, 2]), 4) == [
-        0.3,
-        0.3,
-        0.2,
-        0.2,
-    ]
-    assert class_shares(partial(ShuffledBatches, data=items), 4) == [3 / 6, 1 / 6, 1 / 6, 1 / 6]
+    balanced = ClassBalancedBatches([*items, {"label": 2}], [3, 3, 2, 2])
+    assert balanced.class_shares(4) == [0.3, 0.3, 0.2, 0.2]
+    assert ShuffledBatches(items, batch_size=2).class_shares(4) == [3 / 6, 1 / 6, 1 / 6, 1 / 6]

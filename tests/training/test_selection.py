@@ -3,8 +3,8 @@ import math
 import torch
 from several_processes import in_processes
 
-from scripts.evaluation import GatheredEpochMetric, log_likelihood, macro_auc
 from scripts.processes import rank
+from scripts.training import GatheredEpochMetric, log_likelihood, macro_auc
 
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2, 2])
 PROBABILITIES = torch.rand(7, 3, generator=torch.Generator().manual_seed(3)).softmax(dim=1)
