@@ -10,7 +10,7 @@ from monai.bundle import ConfigWorkflow
 from scan_writers import write_series
 from toy_chest import chest
 
-from scripts.evaluation import fail_if_refused
+from scripts.answering import fail_if_refused
 from scripts.statistics import read_predictions
 
 pytest.importorskip("SimpleITK")

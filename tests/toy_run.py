@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from scripts.checkpoints import ModelFile, Part
 from scripts.statistics import PredictionTable, class_columns
 
 NAMES = ["non-pneumonia", "other pneumonia", "COVID-19"]
@@ -69,8 +70,22 @@ def write_answers(path, items, probabilities, folds=None, names=NAMES):
             writer.writerow(content | ({} if folds is None else {"fold": folds[row]}))
 
 
+def write_toy_model(path, names=NAMES, training_prior=(0.4, 0.3, 0.3)):
+    """Write a file in the place of weights, and a model file that describes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(f"weights of {path.parent.name}".encode())
+    ModelFile(
+        network=Part(target="scripts.networks.wa_66"),
+        spatial_shape=[24, 24, 16],
+        window=[-500, 1500],
+        region=Part(target="scripts.transforms.LungRegion"),
+        classes=list(names),
+        training_prior=list(training_prior),
+    ).write(path)
+
+
 def write_toy_run(folder, datalist, skill=1.5, sharpness=6.0):
-    """Write all that a cross-validation leaves, but for the weights; return the datalist's path."""
+    """Write all that a cross-validation leaves, but for true weights; return the datalist's path."""
     kinds = {"validation": datalist["validation"], "test": datalist["test"]}
     sums = {name: np.zeros((len(items), 3)) for name, items in kinds.items()}
     pooled, pooled_answers, pooled_folds = [], [], []
@@ -87,18 +102,14 @@ def write_toy_run(folder, datalist, skill=1.5, sharpness=6.0):
             sums[name] += values / len(folds)
             write_answers(place / f"{name}.csv", items, values)
         write_history(place / "history.csv", fold)
+        write_toy_model(place / "model.pt")
     write_answers(folder / "held_out.csv", pooled, np.concatenate(pooled_answers), pooled_folds)
     for name, items in kinds.items():
         write_answers(folder / f"{name}.csv", items, sums[name])
     flipped = answers(kinds["test"], skill * 1.2, 1.0, seed=99)
     write_answers(folder / "test_flipped.csv", kinds["test"], (flipped + sums["test"]) / 2)
     write_answers(folder / "external_elsewhere.csv", *elsewhere())
-    run = {
-        "datalist": "datalist.json",
-        "seed": 0,
-        "recipes": ["train.yaml"],
-        "training_prior": [0.4, 0.3, 0.3],
-    }
+    run = {"datalist": "datalist.json", "seed": 0, "recipes": ["train.yaml"]}
     (folder / "run.json").write_text(json.dumps(run | {"parameters": 15988903}))
     (folder / "costs.json").write_text(json.dumps({"one network": 0.11, "ensemble": 0.52, "flips": 4.1}))
     path = folder.parent / "datalist.json"

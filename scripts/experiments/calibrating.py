@@ -1,6 +1,7 @@
 """The step of a cross-validation that calibrates: each fold's network, and their ensemble."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scripts.statistics import Calibration, PredictionTable, fit_calibration, re
 __all__ = ["apply_calibration", "calibrate_cross_validation"]
 
 ENSEMBLE = "ensemble.json"
+FITTED_ON = "the validation list"  # no path of this machine, for model files travel
 REPORTED = ("validation.csv", "held_out.csv", "test.csv")
 
 
@@ -66,7 +68,7 @@ def _fit(folder: Path, class_names: Sequence[str], training_prior: Sequence[floa
     if table is None or not len(table):
         return None
     prior = list(training_prior) or [1 / len(class_names)] * len(class_names)
-    return fit_calibration(table, class_names, prior)
+    return fit_calibration(replace(table, source=FITTED_ON), class_names, prior)
 
 
 def _apply(

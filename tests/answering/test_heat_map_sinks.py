@@ -7,13 +7,13 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from scripts.evaluation import read_predictions
 from toy_answers import NOT_FOUND, SCAN_AFFINE, SCAN_SHAPE, SHAPE, item
 
 from scripts.answering import HeatMapFiles, HeatMapPictures, PredictionFiles, Predictor
 from scripts.errors import UserError
 from scripts.explanation import TypeGradCAM
 from scripts.lobes import LOBES, LobeMap, pack_lobes
+from scripts.statistics import read_predictions
 
 
 def rows_of(path):

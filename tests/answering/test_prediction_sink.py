@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from scripts.evaluation import read_predictions, write_metrics
 from toy_answers import NAMES, NOT_FOUND, item
 
 from scripts.answering import PredictionFiles, Predictor, fail_if_refused
 from scripts.errors import UserError
 from scripts.networks import weights_hash
+from scripts.report import write_metrics
+from scripts.statistics import read_predictions
 
 SURE, UNSURE = torch.tensor([0.1, 0.2, 0.7]), torch.tensor([0.4, 0.3, 0.3])
 

@@ -20,7 +20,7 @@ RECIPES = {"WA-66-M": ["recipe_wa_66_m.yaml"], "PA-66-M": []}
 @pytest.fixture
 def ablation(phantoms, cross_validation, small, tmp_path):
     """A folder in which both networks' folds are finished; WA-66-M's answers are PA-66-M's, back to front."""
-    ignored = shutil.ignore_patterns("cache", "*.pt", "tensorboard")
+    ignored = shutil.ignore_patterns("cache", "last_state.pt", "tensorboard")
     for name, files in RECIPES.items():
         folder = shutil.copytree(cross_validation, tmp_path / name, ignore=ignored)
         identity = Experiment(phantoms, "cache", files, {"seed": 0, **small}).identity()

@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
-from toy_run import NAMES, answers, predictions, toy_datalist, write_answers, write_toy_run
+from toy_run import (
+    NAMES,
+    answers,
+    predictions,
+    toy_datalist,
+    write_answers,
+    write_toy_model,
+    write_toy_run,
+)
 
-from scripts.experiments.calibrating import apply_calibration, calibrate_cross_validation, training_prior
+from scripts.checkpoints import EnsembleFile, ModelFile
+from scripts.experiments.calibrating import apply_calibration, calibrate_cross_validation
 from scripts.statistics import read_table
 
-PRIOR = [0.4, 0.3, 0.3]
 TABLES = ("validation.csv", "held_out.csv", "test.csv", "folds/0/held_out.csv", "folds/3/test.csv")
 
 
@@ -19,7 +27,7 @@ def folder(tmp_path):
 
 def test_what_the_networks_said_stays_and_calibrated_probabilities_stand_beside_it(folder):
     before = {name: read_table(folder / name, NAMES) for name in TABLES}
-    fitted = calibrate_cross_validation(folder, NAMES, PRIOR)
+    fitted = calibrate_cross_validation(folder, NAMES)
     assert set(fitted) == {None, 0, 1, 2, 3, 4}
     for name, raw in before.items():
         after = read_table(folder / name, NAMES)
@@ -36,27 +44,39 @@ def test_what_the_networks_said_stays_and_calibrated_probabilities_stand_beside_
 
 
 def test_done_twice_it_gives_the_same(folder):
-    first = calibrate_cross_validation(folder, NAMES, PRIOR)
-    texts = {path: path.read_bytes() for path in folder.rglob("*.csv")}
-    assert calibrate_cross_validation(folder, NAMES, PRIOR) == first
-    assert {path: path.read_bytes() for path in folder.rglob("*.csv")} == texts
+    first = calibrate_cross_validation(folder, NAMES)
+    texts = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert calibrate_cross_validation(folder, NAMES) == first
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == texts
+
+
+def test_model_files_and_the_ensemble_s_keep_what_was_fitted_and_no_path(folder):
+    fitted = calibrate_cross_validation(folder, NAMES)
+    for fold in range(5):
+        found = ModelFile.of(folder / "folds" / str(fold) / "model.pt")
+        assert found.calibration.calibration() == fitted[fold]
+        assert found.calibration.training_prior == [0.4, 0.3, 0.3]
+    ensemble = EnsembleFile.read(folder / "ensemble.json")
+    assert ensemble.calibration.calibration() == fitted[None] and ensemble.classes == NAMES
+    assert [path.parent.name for path in ensemble.checkpoints(folder / "ensemble.json")] == list("01234")
+    assert str(folder) not in (folder / "ensemble.json").read_text()
+    assert str(folder) not in (folder / "folds/0/model.json").read_text()
 
 
 def test_without_scans_that_select_nothing_is_fitted_and_the_networks_words_stand(folder):
     for path in folder.rglob("validation.csv"):
         path.unlink()
     before = read_table(folder / "test.csv", NAMES).probabilities
-    assert calibrate_cross_validation(folder, NAMES, PRIOR) == {}
+    assert calibrate_cross_validation(folder, NAMES) == {}
     after = read_table(folder / "test.csv", NAMES)
     np.testing.assert_allclose(after.probabilities, before)
     np.testing.assert_allclose(after.raw, before)
-    assert not list(folder.rglob("calibration.json"))
+    assert EnsembleFile.read(folder / "ensemble.json").calibration is None
 
 
 def test_a_second_data_set_is_calibrated_as_the_ensemble_is(folder):
     elsewhere = predictions([[0.1, 0.2, 0.7]], [2])
-    assert apply_calibration(elsewhere, folder) is elsewhere
-    fitted = calibrate_cross_validation(folder, NAMES, PRIOR)[None]
+    fitted = calibrate_cross_validation(folder, NAMES)[None]
     found = apply_calibration(elsewhere, folder)
     np.testing.assert_allclose(found.probabilities, fitted.apply(np.array([[0.1, 0.2, 0.7]])))
     np.testing.assert_allclose(found.raw, [[0.1, 0.2, 0.7]])
@@ -67,16 +87,9 @@ def test_any_number_of_classes_is_calibrated(names, tmp_path):
     items = [
         {"image": f"{scan}.nii", "patient": f"p{scan}", "label": scan % len(names)} for scan in range(60)
     ]
-    for name in ("validation.csv", "test.csv"):
+    write_toy_model(tmp_path / "folds/0/model.pt", names, [1 / len(names)] * len(names))
+    for name in ("validation.csv", "test.csv", "folds/0/validation.csv"):
         write_answers(tmp_path / name, items, answers(items, classes=len(names)), names=names)
-    fitted = calibrate_cross_validation(tmp_path, names, [1 / len(names)] * len(names))
+    fitted = calibrate_cross_validation(tmp_path, names)
     assert fitted[None].class_names == names and fitted[None].temperature > 1
     assert read_table(tmp_path / "test.csv", names).raw.shape == (60, len(names))
-
-
-def test_the_prior_is_that_of_balanced_batches_or_of_the_training_list(folder):
-    items = [{"label": 0}, {"label": 0}, {"label": 2}]
-    assert training_prior(folder, items, 3) == [0.5, 0.25, 0.25], "no share is zero"
-    (folder / "folds/0/config.yaml").write_text("batch_sampler: {counts: [4, 3, 3]}")
-    assert training_prior(folder, items, 3) == PRIOR
-    assert training_prior(folder, [{"label": 0}, {"label": 1}], 2) == [0.5, 0.5], "counts of other classes"

@@ -13,12 +13,11 @@ from ignite.engine import Events
 from small_runs import CALIBRATED, RAW, table
 
 from scripts import bundle_root
+from scripts.checkpoints import EnsembleFile, ModelFile
 from scripts.datalists import read_datalist
 from scripts.errors import UserError
-from scripts.evaluation import read_calibration
 from scripts.experiments import Experiment, cross_validate
 from scripts.experiments.fold import Fold
-from scripts.networks import weights_hash
 from scripts.statistics import read_predictions
 
 
@@ -30,8 +29,8 @@ def experiment(phantoms, cross_validation, small):
 
 @pytest.fixture
 def copied(cross_validation, tmp_path):
-    """A copy of the finished folder, to be spoilt."""
-    ignored = shutil.ignore_patterns("cache", "*.pt", "tensorboard")
+    """A copy of the finished folder, to be changed."""
+    ignored = shutil.ignore_patterns("cache", "last_state.pt", "tensorboard")
     return shutil.copytree(cross_validation, tmp_path / "copy", ignore=ignored)
 
 
@@ -125,9 +124,12 @@ def test_a_report_is_written_when_asked_for(experiment, copied):
 def test_the_calibrations_are_fitted_and_applied_without_a_report(cross_validation):
     """The fixture ran with ``report=False``."""
     for place in (cross_validation, cross_validation / "folds" / "0"):
-        stored, owner = read_calibration(place / "calibration.json")
-        assert stored.fitted_on["source"] == str(place / "validation.csv")
-        assert owner == (weights_hash(place / "model.pt") if (place / "model.pt").is_file() else None)
+        alone = (place / "model.pt").is_file()
+        record = (
+            ModelFile.of(place / "model.pt") if alone else EnsembleFile.read(place / "ensemble.json")
+        ).calibration
+        stored = record.calibration()
+        assert stored.fitted_on["source"] == "the validation list"
         raw, calibrated = (table(place / "test.csv", columns) for columns in (RAW, CALIBRATED))
         np.testing.assert_allclose(
             list(calibrated.values()), stored.apply(np.array(list(raw.values()))), rtol=1e-6
@@ -135,7 +137,7 @@ def test_the_calibrations_are_fitted_and_applied_without_a_report(cross_validati
     by_fold = {row["image"]: row["fold"] for row in read_predictions(cross_validation / "held_out.csv")}
     raw, calibrated = (table(cross_validation / "held_out.csv", columns) for columns in (RAW, CALIBRATED))
     for image, fold in by_fold.items():
-        own, _ = read_calibration(cross_validation / "folds" / fold / "calibration.json")
+        own = ModelFile.of(cross_validation / "folds" / fold / "model.pt").calibration.calibration()
         np.testing.assert_allclose(calibrated[image], own.apply(np.array(raw[image])), rtol=1e-6)
 
 

@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from toy_run import NAMES, answers, toy_datalist, write_answers, write_toy_run
+from toy_run import NAMES, answers, toy_datalist, write_answers, write_toy_model, write_toy_run
 
+from scripts.checkpoints import ModelFile
 from scripts.errors import UserError
 from scripts.experiments.calibrating import calibrate_cross_validation
 from scripts.report import write_report
@@ -44,15 +45,17 @@ def whole(tmp_path_factory):
     """A whole cross-validation, reported: folder, datalist, report.json."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     datalist = write_toy_run(folder, toy_datalist(210))
-    calibrate_cross_validation(folder, NAMES, PRIOR)
+    calibrate_cross_validation(folder, NAMES)
     write_report(folder, datalist, NAMES)
     return folder, datalist, json.loads((folder / "report.json").read_text())
 
 
 @pytest.fixture
 def copied(whole, tmp_path):
-    """The run alone, to be changed."""
-    shutil.copytree(whole[0], tmp_path / "run", ignore=shutil.ignore_patterns("report.*", "calibration.json"))
+    """The run alone, without its report and its calibrations, to be changed."""
+    shutil.copytree(whole[0], tmp_path / "run", ignore=shutil.ignore_patterns("report.*", "ensemble.json"))
+    for weights in (tmp_path / "run").glob("folds/*/model.pt"):
+        write_toy_model(weights)
     return tmp_path / "run", whole[1]
 
 
@@ -83,20 +86,21 @@ def test_temperatures_come_from_validation_and_make_the_held_out_folds_better(wh
     folder, _, report = whole
     found = report["sets"]["held_out"]["calibration"]
     assert len(found["temperatures"]) == 5 and all(value > 1.2 for value in found["temperatures"])
-    assert all("validation.csv" in each["source"] for each in found["fitted_on"])
+    assert all(each["source"] == "the validation list" for each in found["fitted_on"])
     before, after = (found["errors"][stage]["cross_entropy"]["value"] for stage in ("before", "after"))
     assert after < before
-    for place in ("calibration.json", "folds/0/calibration.json"):
-        assert json.loads((folder / place).read_text())["training_prior"] == [0.4, 0.3, 0.3]
+    for place in ("ensemble.json", "folds/0/model.json"):
+        calibration = json.loads((folder / place).read_text())["calibration"]
+        assert calibration["training_prior"] == [0.4, 0.3, 0.3]
 
 
 def test_reported_scans_do_not_move_what_was_fitted(copied):
     folder, datalist = copied
-    fitted = calibrate_cross_validation(folder, NAMES, PRIOR)
+    fitted = calibrate_cross_validation(folder, NAMES)
     content = json.loads(datalist.read_text())
     for place in (folder, *(folder / "folds" / str(fold) for fold in range(5))):
         write_answers(place / "test.csv", content["test"], answers(content["test"], skill=0, seed=5))
-    assert calibrate_cross_validation(folder, NAMES, PRIOR) == fitted
+    assert calibrate_cross_validation(folder, NAMES) == fitted
     assert set(fitted) == {None, 0, 1, 2, 3, 4}
 
 
@@ -188,7 +192,8 @@ def test_a_plain_evaluation_is_reported_with_baselines_thumbnails_and_its_calibr
 def test_the_report_fits_and_writes_no_calibration(copied):
     folder, datalist = copied
     write_report(folder, datalist, NAMES)
-    assert not list(folder.rglob("calibration.json"))
+    assert not (folder / "ensemble.json").exists()
+    assert all(ModelFile.of(path).calibration is None for path in folder.glob("folds/*/model.pt"))
     report = json.loads((folder / "report.json").read_text())
     assert all(each["calibration"]["temperatures"] == [] for each in report["sets"].values())
 
@@ -208,7 +213,7 @@ def test_a_plain_evaluation_is_reported_with_the_calibration_that_it_recorded(pr
     raw = tables["test"].with_raw() if has_raw else tables["test"]
     written = raw.with_probabilities(fitted.apply(tables["test"].probabilities, prior))
     written.write(tmp_path / "run" / "predictions.csv")
-    recorded = {"settings": {"calibration": {"file": "calibration.json", **fitted.as_json(), "prior": prior}}}
+    recorded = {"settings": {"calibration": fitted.as_json(), "prior": prior}}
     (tmp_path / "run" / "predictions.json").write_text(json.dumps(recorded))
     write_report(tmp_path / "run", tmp_path / "datalist.json", NAMES)
     report = json.loads((tmp_path / "run" / "report.json").read_text())
