@@ -2,7 +2,8 @@
 
 from .checked import read_checked_scan
 from .checks import check_hounsfield, check_shape
-from .declaration import DECLARED_FIELDS, DeclarableFields, Declaration, wrong_fields
+from .declarable import DECLARED_FIELDS, DeclarableFields, wrong_fields
+from .declaration import Declaration
 from .finding import find_scans
 from .flags import FLAGS, geometry_flags
 from .grey import check_window

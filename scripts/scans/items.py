@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.errors import UserError
 
-from .declaration import DECLARED_FIELDS
+from .declarable import DECLARED_FIELDS
 from .finding import find_scans
 
 __all__ = ["scan_items"]
@@ -22,7 +22,7 @@ def scan_items(
     Args:
         scans: files, folders and zips, as the user named them; or one.
         declared: what holds for all of them, in the fields of a datalist's item
-            (:data:`~scripts.scans.declaration.DECLARED_FIELDS`); what is None is left out.
+            (:data:`~scripts.scans.DECLARED_FIELDS`); what is None is left out.
 
     Returns:
         Items with ``image``, the path, and ``name``, which outputs show: the path from the named folder

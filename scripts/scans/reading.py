@@ -15,7 +15,8 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from .declaration import LARGEST_SPACING, SMALLEST_SPACING, Declaration
+from .declarable import LARGEST_SPACING, SMALLEST_SPACING
+from .declaration import Declaration
 from .formats import read_dicom, read_itk, read_nifti, read_pictures
 from .grey import grey_to_hounsfield
 from .kinds import is_itk, is_nifti, is_picture, is_zip
