@@ -9,7 +9,7 @@ from typing import Any
 from scripts.errors import UserError
 from scripts.scans import join_zip_path, split_zip_path
 
-from .classes import CLASSES, ClassLabels
+from .classes import CLASSES
 from .hashing import hash_content
 from .layouts import LAYOUTS, Collection, Request, first_names
 from .reading import FILE_KEYS
@@ -110,32 +110,9 @@ def collect_scans(layout: str, request: Request) -> Collection:
     _check_once(collection.items)
     own = LAYOUTS[layout].classes
     if own is not None and (request.classes or request.label_mapping):
-        _relabel(collection, request.labels(own))
+        collection.relabel(request.labels(own))
     _check_labels(collection.items)
     return collection
-
-
-def _relabel(collection: Collection, labels: ClassLabels) -> None:
-    """Read the labels of a layout as the classes that the user asks for, in place."""
-    targets: dict[int, int | None] = {}
-    for item in collection.items:
-        try:
-            targets[item["label"]] = labels.index(item["label"])
-        except ValueError as error:
-            raise UserError(f"{item['image']}: {error}") from None
-    out = [item["image"] for item in collection.items if targets[item["label"]] is None]
-    collection.leave_out("left out by --label_mapping", out)
-    collection.items = [
-        {**item, "label": targets[item["label"]]}
-        for item in collection.items
-        if targets[item["label"]] is not None
-    ]
-    for source, meanings in collection.label_meaning.items():
-        merged: dict[str, list[str]] = {}
-        for label, meaning in meanings.items():
-            if (target := targets.get(int(label))) is not None:
-                merged.setdefault(str(target), []).append(meaning)
-        collection.label_meaning[source] = {label: "; or ".join(parts) for label, parts in merged.items()}
 
 
 def _check_once(items: list[dict[str, Any]]) -> None:

@@ -1,7 +1,6 @@
 """The classes: their names, and which of them a scan's label means."""
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from scripts.errors import UserError
 __all__ = ["CLASSES", "ClassLabels", "checked_class_names", "whole_label"]
 
 CLASSES = ("non-pneumonia", "other pneumonia", "COVID-19")
-WHOLE_NUMBER = re.compile(r"-?\d+(\.0*)?")
+WHOLE_NUMBER = re.compile(r"-?\d{1,18}(\.0*)?")
 
 
 class ClassLabels:
@@ -188,9 +187,9 @@ def whole_label(label: Any) -> int | str | None:
     if isinstance(label, str):
         text = label.strip()
         return int(text.partition(".")[0]) if WHOLE_NUMBER.fullmatch(text) else text or None
-    if isinstance(label, bool) or not isinstance(label, (int, float)):
-        return None
-    return int(label) if math.isfinite(label) and label == int(label) else None
+    if isinstance(label, float):
+        return int(label) if label.is_integer() else None
+    return label if isinstance(label, int) and not isinstance(label, bool) else None
 
 
 def _first_spellings(names: Iterable[str]) -> list[str]:

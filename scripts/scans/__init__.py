@@ -1,7 +1,8 @@
 """A scan on disk -> HU and its affine, checked to be a chest CT; its lungs; or a refusal that says why."""
 
 from .checks import check_hounsfield, check_shape
-from .declaration import DECLARED_FIELDS, DeclarableFields, Declaration, wrong_fields
+from .declarable import DECLARED_FIELDS, DeclarableFields, wrong_fields
+from .declaration import Declaration
 from .files import ScanFile, file_stem, natural_order, scan_exists, scan_files, shown
 from .finding import Found, ScanItems, find_scans, scan_items
 from .flags import FLAGS, geometry_flags

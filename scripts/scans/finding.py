@@ -10,7 +10,7 @@ from typing import Any
 
 from scripts.errors import UserError
 
-from .declaration import DECLARED_FIELDS
+from .declarable import DECLARED_FIELDS
 from .files import ScanFile, natural_order, scan_files, shown
 from .formats import DICOM, FORMATS, PICTURES, Format, formats_of
 from .studies import FoundScan, scans_of_studies

@@ -19,7 +19,8 @@ from nibabel.wrapstruct import WrapStructError
 from scripts.errors import UserError
 
 from .checks import check_hounsfield, check_shape
-from .declaration import LARGEST_SPACING, SMALLEST_SPACING, Declaration
+from .declarable import LARGEST_SPACING, SMALLEST_SPACING
+from .declaration import Declaration
 from .files import ScanFile, natural_order, scan_files, shown
 from .flags import geometry_flags
 from .formats import DICOM, FORMATS, PICTURES, dicom_order, formats_of

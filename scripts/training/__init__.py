@@ -1,14 +1,9 @@
 """What is learnt and how: loss, batches, augmentation, checkpoints."""
 
 from .augmentation import dual_attention_augmentation, prior_attention_augmentation
-from .batches import (
-    ClassBalancedBatches,
-    OrderedBatches,
-    ShuffledBatches,
-    balanced_counts,
-    check_training_classes,
-)
+from .batches import ClassBalancedBatches, OrderedBatches, ShuffledBatches
 from .checkpoints import BestAndLast, check_earlier_run
+from .class_counts import balanced_counts, check_training_classes
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
 from .history import EpochHistory
 from .losses import LossTerms, MultiTaskLoss

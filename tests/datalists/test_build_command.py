@@ -146,14 +146,29 @@ def test_merged_classes_do_not_part_a_patient(grow, build):
     build("cc_ccii", root, "--label_mapping", "{'other pneumonia': 'non-pneumonia'}")
 
 
+GRADES = ["none", "mild", "moderate", "severe"]
+
+
+def graded(grow, table, labels):
+    """Return a table of scans with these labels, twelve times over."""
+    rows = [f"{k}.nii,{label},{k}" for k, label in enumerate(12 * labels)]
+    root = grow(*(f"{k}.nii" for k in range(len(rows))))
+    return ["table", root, "--csv", table("path,label,patient", *rows), "--classes", *GRADES]
+
+
 def test_a_table_s_labels_are_the_names_or_numbers_of_any_classes(grow, table, build):
-    grades = ["none", "mild", "moderate", "severe"]
-    labels = [*grades, "3", "2.0", "Mild", "dead"] * 6
-    root = grow(*(f"{k}.nii" for k in range(48)))
-    rows = table("path,label,patient", *(f"{k}.nii,{label},{k}" for k, label in enumerate(labels)))
-    path = build("table", root, "--csv", rows, "--classes", *grades, "--label_mapping", "{'dead': None}")
-    assert counts(path) == {"none": 6, "mild": 12, "moderate": 12, "severe": 12}
-    assert json.loads(path.read_text())["left_out"]["label dead, left out by --label_mapping"]["count"] == 6
+    path = build(*graded(grow, table, [*GRADES, "3", "2.0", "Mild"]))
+    assert counts(path) == {"none": 12, "mild": 24, "moderate": 24, "severe": 24}
+
+
+def test_a_table_s_labels_lead_to_classes_by_a_mapping_and_numbers_then_too(grow, table, build):
+    arguments = graded(grow, table, [*GRADES, "dead", "9"])
+    mapping = "{'dead': None, 9: 'severe'}"
+    path = build(*arguments, "--label_mapping", mapping)
+    assert counts(path) == {"none": 12, "mild": 12, "moderate": 12, "severe": 24}
+    assert json.loads(path.read_text())["left_out"]["label dead, left out by --label_mapping"]["count"] == 12
+    with pytest.raises(UserError, match='line 7: label "9" means none of the classes'):
+        build(*arguments, "--label_mapping", "{'dead': None}")
 
 
 @pytest.mark.parametrize("text", ["covid", "{", "[1]", "{'a': f()}"])

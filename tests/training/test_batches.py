@@ -5,13 +5,7 @@ import pytest
 import torch.distributed as dist
 
 from scripts.errors import UserError
-from scripts.training import (
-    ClassBalancedBatches,
-    OrderedBatches,
-    ShuffledBatches,
-    balanced_counts,
-    check_training_classes,
-)
+from scripts.training import ClassBalancedBatches, OrderedBatches, ShuffledBatches
 
 ITEMS = [{"label": label} for label in [0] * 23 + [1] * 11 + [2] * 7]
 
@@ -114,31 +108,9 @@ def test_the_prior_that_batches_teach_is_known_without_drawing_one():
     assert ShuffledBatches(ITEMS, batch_size=4).class_shares(3) == [23 / 41, 11 / 41, 7 / 41]
 
 
-@pytest.mark.parametrize("number", range(2, 14))
-def test_default_batches_are_the_papers_ten_scans_as_even_as_can_be(number):
-    counts = balanced_counts(number)
-    assert len(counts) == number and sum(counts) == max(10, number)
-    assert counts == sorted(counts, reverse=True) and counts[0] - counts[-1] <= 1
-
-
-def test_the_default_of_three_classes_is_the_papers():
-    assert balanced_counts(3) == [4, 3, 3]
-
-
 def test_scans_of_a_class_without_a_count_are_refused_and_not_passed_over():
     with pytest.raises(UserError, match=r"counts=\[5, 5\] are of 2 classes, .* scans of class 2"):
         ClassBalancedBatches(ITEMS, (5, 5))
-
-
-def test_a_class_without_a_training_scan_is_named_with_what_to_do():
-    names = ["none", "mild", "severe"]
-    check_training_classes(ITEMS, names)
-    with pytest.raises(
-        UserError, match=r"no scan of class 'mild' among 2; .* --classes \"\['none', 'severe'\]"
-    ):
-        check_training_classes([{"label": 0}, {"label": 2}], names)
-    with pytest.raises(UserError, match="no scan of class 'none' and 'mild' and 'severe' among 0; add scans"):
-        check_training_classes([], names)
 
 
 def test_shares_of_any_number_of_classes():

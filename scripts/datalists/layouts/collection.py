@@ -68,6 +68,31 @@ class Collection:
         for name in names:
             self.left_out.setdefault(reason, []).append(name)
 
+    def relabel(self, labels: ClassLabels) -> None:
+        """Read the labels, and what they mean, as the classes that the user asks for.
+
+        Raises:
+            UserError: a label means none of them.
+        """
+        targets: dict[int, int | None] = {}
+        for item in self.items:
+            try:
+                targets[item["label"]] = labels.index(item["label"])
+            except ValueError as error:
+                raise UserError(f"{item['image']}: {error}") from None
+        items = [{**item, "label": targets[item["label"]]} for item in self.items]
+        self.leave_out(
+            "left out by --label_mapping", [item["image"] for item in items if item["label"] is None]
+        )
+        self.items = [item for item in items if item["label"] is not None]
+        for source, meanings in self.label_meaning.items():
+            merged: dict[str, list[str]] = {}
+            for label, meaning in meanings.items():
+                target = targets.get(int(label))
+                if target is not None:
+                    merged.setdefault(str(target), []).append(meaning)
+            self.label_meaning[source] = {label: "; or ".join(parts) for label, parts in merged.items()}
+
     def miss(self, request: Request, table: Path, names: list[str]) -> None:
         """Refuse, or leave out if the user says so, what a table names and the tree lacks.
 
