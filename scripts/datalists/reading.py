@@ -8,6 +8,7 @@ from typing import Any
 
 from scripts.errors import UserError
 from scripts.scans import join_zip_path, split_zip_path
+from scripts.text_files import read_text
 
 from .splitting import part_by_patient
 
@@ -54,7 +55,7 @@ def load_datalist(path: Path) -> dict[str, Any]:
         UserError: the file is missing or not JSON.
     """
     try:
-        return json.loads(path.read_text())
+        return json.loads(read_text(path))
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; --dataset_dir is the folder that holds datalist.json "

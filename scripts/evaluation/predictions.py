@@ -108,7 +108,7 @@ class PredictionWriter:
         items = getattr(getattr(getattr(engine, "data_loader", None), "dataset", None), "data", None)
         content["passed_over"] = getattr(items, "passed_over", {})
         content["predictions"] = rows
-        (self.folder / "predictions.json").write_text(json.dumps(content, indent=2) + "\n")
+        (self.folder / "predictions.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     def row(self, item: Mapping[str, Any], probabilities: torch.Tensor) -> dict[str, Any]:
         """Return a scan's row; a refused scan, or one without a finite answer, has no probabilities."""

@@ -16,7 +16,7 @@ def published_figures() -> dict[str, Any]:
         >>> published_figures()["parl"]["five_folds_one_vs_rest_percent"]["PA-66-M"]["COVID-19"]["accuracy"]
         [93.3, 0.8]
     """
-    return json.loads(Path(__file__).with_name("published.json").read_text())
+    return json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
 
 
 def published_three_class_accuracy(network: str) -> float:

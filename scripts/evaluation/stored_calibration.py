@@ -59,7 +59,7 @@ class Calibration:
             UserError: it is not one.
         """
         try:
-            return cls(**json.loads(Path(path).read_text()))
+            return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
         except (json.JSONDecodeError, TypeError, OSError) as error:
             raise UserError(
                 f"{path}: not a calibration that evaluation wrote ({error}); remove it, and evaluate again"
@@ -94,7 +94,7 @@ class Calibration:
 
     def write(self, path: str | Path) -> None:
         """Write it as JSON."""
-        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     def apply(self, probabilities: np.ndarray, prior: Sequence[float] | None = None) -> np.ndarray:
         """Return calibrated probabilities, corrected for the shares of the classes where these are stated."""

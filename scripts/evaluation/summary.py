@@ -25,7 +25,7 @@ def write_metrics(output_dir: str | Path, class_names: Mapping[str, str]) -> Non
     table = read_table(folder / "predictions.csv", names)
     metrics = classification_metrics(table.probabilities, table.labels, table.patients, names)
     metrics["refused_scans"] = len(table.refused)
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     accuracy, interval = (
         metrics["three_class_accuracy"],
         metrics["intervals_95_percent"]["three_class_accuracy"],

@@ -53,7 +53,7 @@ def write_ablation_tables(output: Path, experiments: Mapping[str, Experiment], r
         "differences": differences,
         "published": published_figures(),
     }
-    (output / "ablation.json").write_text(json.dumps(content, indent=2) + "\n")
+    (output / "ablation.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     write_table(output / "ablation.csv", list(_rows(networks, differences)))
     curves = [
         row for name, experiment in experiments.items() for row in _type_losses(output, name, experiment)
@@ -79,7 +79,7 @@ def _summary(folder: Path, experiment: Experiment) -> dict[str, Any]:
 def _type_losses(output: Path, name: str, experiment: Experiment) -> Iterator[Row]:
     """Yield each fold's curve of the pneumonia-type loss, Fig. 5, which single-task networks do not have."""
     for fold in finished_folds(output / name, experiment):
-        with (fold.folder / "history.csv").open(newline="") as file:
+        with (fold.folder / "history.csv").open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 if row["type_loss"]:
                     yield {"network": name, "fold": fold.index} | {

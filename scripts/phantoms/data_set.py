@@ -120,7 +120,7 @@ def _is_complete(datalist: Path, name: str, overwrite: bool) -> bool:
     if not datalist.exists():
         return False
     try:
-        found = json.loads(datalist.read_text()).get("name")
+        found = json.loads(datalist.read_text(encoding="utf-8")).get("name")
     except (json.JSONDecodeError, AttributeError):
         found = None
     if found != name and not overwrite:
@@ -190,5 +190,5 @@ def _write_datalist(path: Path, name: str, items: list[dict[str, Any]]) -> None:
     lists = split_by_patient(items, validation=share, test=share, folds=folds)
     content = {"name": name, "classes": list(CLASSES), **lists}
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1) + "\n")
+    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     part.replace(path)

@@ -9,6 +9,7 @@ from typing import Any
 from joblib import cpu_count
 
 from scripts.errors import UserError
+from scripts.text_files import read_text
 
 from ..reading import read_datalist
 from .checking import check_scans
@@ -92,7 +93,7 @@ def audit_datalist(
         raise UserError(f"workers={workers}: give 1 or more")
     measured = measure_items(items, headers_only, workers or cpu_count(), store, progress)
     return Audit(
-        datalist=str(json.loads(datalist.read_text()).get("name", "")),
+        datalist=str(json.loads(read_text(datalist)).get("name", "")),
         datalist_sha256=datalist_hash(datalist),
         scans=len(items),
         headers_only=headers_only,
