@@ -77,7 +77,7 @@ def server(app: Path, studies: Path, conf: dict[str, str], log: Path, port: int)
         "--studies",
         str(studies),
     ]
-    with log.open("w") as output:
+    with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             [*command, "--host", HOST, "--port", str(port), *settings],
             stdout=output,

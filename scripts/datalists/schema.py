@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from scripts.errors import UserError
 from scripts.scans import DeclarableFields, wrong_fields
+from scripts.text_files import read_text
 
 from .classes import CLASSES, ClassLabels, whole_label
 
@@ -126,7 +127,7 @@ def load_datalist(
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_text(path))
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; --dataset_dir is the folder that holds datalist.json "

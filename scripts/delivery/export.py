@@ -77,7 +77,7 @@ def export(
             path = folder / form.file_name
             form.write(source, path)
             record["forms"][name] = _entry(path, largest_difference(network, form.read(path), grids))
-    (folder / "export.json").write_text(json.dumps(record, indent=2) + "\n")
+    (folder / "export.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     _fail_if_different(record, folder)
     return record
 
@@ -127,7 +127,7 @@ def _write_texts(
 ) -> tuple[Path, Path]:
     """Write the config of the model file, and the metadata with what the record says of the weights."""
     config, metadata = folder / "inference.json", folder / "metadata.json"
-    config.write_text(resolved_text(parser))
+    config.write_text(resolved_text(parser), encoding="utf-8")
     known = ("output", "class_names", "temperature", "weights_sha256")
     content = resolved_metadata(parser, described) | {"export": {key: record[key] for key in known}}
     metadata.write_text(json.dumps(content, indent=2))

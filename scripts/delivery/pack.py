@@ -70,7 +70,7 @@ def pack(
     files["large_files.yml"] = large_files.encode()
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "large_files.yml").write_text(large_files)
+    (folder / "large_files.yml").write_text(large_files, encoding="utf-8")
     _write_zip(folder / f"{name}.zip", {f"{name}/{path}": content for path, content in files.items()})
     return folder / f"{name}.zip"
 

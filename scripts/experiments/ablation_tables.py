@@ -92,7 +92,7 @@ def _summary(folder: Path, experiment: Experiment) -> dict[str, Any]:
 def _type_losses(output: Path, name: str, experiment: Experiment) -> Iterator[Row]:
     """Yield each fold's curve of the pneumonia-type loss, Fig. 5, which single-task networks do not have."""
     for fold in finished_folds(output / name, experiment):
-        with (fold.folder / "history.csv").open(newline="") as file:
+        with (fold.folder / "history.csv").open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 if row["type_loss"]:
                     yield {"network": name, "fold": fold.index} | {

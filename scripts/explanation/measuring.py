@@ -140,7 +140,7 @@ def _mask(item: dict[str, Any], key: str) -> np.ndarray:
 def _write(content: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "explanation.json"
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     for name, figures in content["methods"].items():
         value = {key: figure["value"] for key, figure in figures.items() if isinstance(figure, dict)}
         print(

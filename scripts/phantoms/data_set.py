@@ -153,7 +153,7 @@ def _is_complete(datalist: Path, name: str, overwrite: bool) -> bool:
     if not datalist.exists():
         return False
     try:
-        found = json.loads(datalist.read_text()).get("name")
+        found = json.loads(datalist.read_text(encoding="utf-8")).get("name")
     except (json.JSONDecodeError, AttributeError):
         found = None
     if found != name and not overwrite:
@@ -227,5 +227,5 @@ def _write_datalist(
     lists = split_by_patient(items, validation=share, test=share, folds=folds)
     content = {"name": name, "classes": list(classes), **lists}
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1) + "\n")
+    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     part.replace(path)

@@ -59,7 +59,7 @@ def record_run(
         "audit": audit,
         **describe_environment(device),
     }
-    _unused(folder / "environment.json").write_text(json.dumps(record, indent=2) + "\n")
+    _unused(folder / "environment.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:

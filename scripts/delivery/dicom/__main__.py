@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="the DICOM file to write")
     options = parser.parse_args(arguments)
     show_user_errors_in_one_line()
-    version = json.loads(Path(bundle_root(), "configs", "metadata.json").read_text())["version"]
+    version = json.loads(Path(bundle_root(), "configs", "metadata.json").read_text(encoding="utf-8"))[
+        "version"
+    ]
     source = read_source(options.series)
     lobes = read_mask(source, options.lobes, options.labels)
     if options.lobe_ckpt_path:
