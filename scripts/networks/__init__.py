@@ -1,7 +1,10 @@
-"""The nine networks of both papers, and the parts they are made of."""
+"""The nine networks of both papers, the parts they are made of, and encoders that others trained."""
 
 from .dual_attention import BasicBlock, DepthAttention, VideoResNet
+from .encoder_probe import EncoderProbe, FrozenEncoder, fold_normalisations
+from .encoders import ENCODERS, OWN_FILE, Encoder, encoder_named, load_encoder
 from .ensemble import Ensemble, mean_log_probability
+from .inflated_resnet import InflatedResNet, convert_inflated_resnet
 from .kinetics import convert_r3d_18, load_kinetics_weights
 from .observation import attention_maps, depth_gates
 from .placement import place_network
@@ -9,6 +12,7 @@ from .presets import (
     ca_resnet18,
     da_ca_resnet18,
     da_resnet18,
+    encoder_probe,
     pa_66_m,
     resnet18,
     sa_66,
@@ -25,13 +29,19 @@ from .spatial_attention import (
     spatial_softmax,
 )
 from .stopwatch import seconds
-from .weights import load_weights, read_state_dict, weights_hash
+from .weights import check_fit, load_weights, read_state_dict, weights_hash
 
 __all__ = [
+    "ENCODERS",
+    "OWN_FILE",
     "BasicBlock",
     "BranchPair",
     "DepthAttention",
+    "Encoder",
+    "EncoderProbe",
     "Ensemble",
+    "FrozenEncoder",
+    "InflatedResNet",
     "LearnableSpatialAttention",
     "MultiTaskLogits",
     "MultiTaskNetwork",
@@ -44,10 +54,16 @@ __all__ = [
     "VideoResNet",
     "attention_maps",
     "ca_resnet18",
+    "check_fit",
+    "convert_inflated_resnet",
     "convert_r3d_18",
     "da_ca_resnet18",
     "da_resnet18",
     "depth_gates",
+    "encoder_named",
+    "encoder_probe",
+    "fold_normalisations",
+    "load_encoder",
     "load_kinetics_weights",
     "load_weights",
     "mean_log_probability",

