@@ -8,6 +8,7 @@ from functools import partial
 import torch
 
 from scripts.networks import Encoder, InflatedResNet, convert_inflated_resnet
+from scripts.transforms import BodyRegion
 
 CHANNELS, BLOCKS = 4, (1, 2, 1, 1)
 SHAPE = (64, 32, 48)  # R, A, S
@@ -67,7 +68,7 @@ SMALL = Encoder(
     channels=32 * CHANNELS,
     spatial_shape=SHAPE,
     window=(-400.0, 1200.0),
-    region={"_target_": "scripts.transforms.BodyRegion", "threshold": -1000.0},
+    region=BodyRegion(),
     licence="none",
 )
 

@@ -4,6 +4,7 @@ from .dual_attention import BasicBlock, DepthAttention, VideoResNet
 from .encoder_probe import EncoderProbe, FrozenEncoder, fold_normalisations
 from .encoders import ENCODERS, OWN_FILE, Encoder, encoder_named, load_encoder
 from .ensemble import Ensemble, mean_log_probability
+from .feature_store import FeatureStore
 from .inflated_resnet import InflatedResNet, convert_inflated_resnet
 from .kinetics import convert_r3d_18, load_kinetics_weights
 from .observation import attention_maps, depth_gates
@@ -40,6 +41,7 @@ __all__ = [
     "Encoder",
     "EncoderProbe",
     "Ensemble",
+    "FeatureStore",
     "FrozenEncoder",
     "InflatedResNet",
     "LearnableSpatialAttention",

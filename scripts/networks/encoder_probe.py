@@ -11,6 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from scripts.errors import UserError
 
 from .encoders import Encoder, load_encoder
+from .feature_store import FeatureStore
 from .spatial_shape import check_input
 
 __all__ = ["EncoderProbe", "FrozenEncoder", "fold_normalisations"]
@@ -58,6 +59,7 @@ class FrozenEncoder(nn.Module):
         self.precision = precision
         network = fold_normalisations(network.float()).to(PRECISIONS[precision])
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self.store: FeatureStore | None = None
         self.register_load_state_dict_pre_hook(_add_own_weights)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -66,8 +68,21 @@ class FrozenEncoder(nn.Module):
         return self.network(grids).float()
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what a scan is to the encoder, ``(B, C)``: the mean of its maps over positions."""
+        """Return what a scan is to the encoder, ``(B, C)``: the mean of its maps over positions.
+
+        With a ``store``, a grid whose feature is in it is not encoded again.
+        """
+        if self.store is not None:
+            return self._stored(x, self.store)
         return self(x).mean(dim=(2, 3, 4))
+
+    def _stored(self, x: torch.Tensor, store: FeatureStore) -> torch.Tensor:
+        keys = [store.key(grid, f"{self.sha256} {self.precision}") for grid in x]
+        missing = [index for index, key in enumerate(keys) if store.find(key) is None]
+        if missing:
+            for index, feature in zip(missing, self(x[missing]).mean(dim=(2, 3, 4)), strict=True):
+                store.keep(keys[index], feature)
+        return torch.stack([store.known[key] for key in keys]).to(x.device)
 
     def train(self, mode: bool = True) -> "FrozenEncoder":
         """Stay in eval mode, whatever is asked for."""
@@ -91,7 +106,7 @@ class EncoderProbe(nn.Module):
     is fitted on features that were computed once (:mod:`scripts.features`), not by gradients.
 
     Args:
-        encoder: maps ``(B, 1, R, A, S)`` to ``(B, C, r, a, s)`` and stays as it is.
+        encoder: stays as it is.
         channels: C.
         num_classes: number of logits.
 
@@ -101,7 +116,7 @@ class EncoderProbe(nn.Module):
     mean: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, encoder: nn.Module, channels: int, num_classes: int) -> None:
+    def __init__(self, encoder: FrozenEncoder, channels: int, num_classes: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.register_buffer("mean", torch.zeros(channels))
@@ -111,7 +126,7 @@ class EncoderProbe(nn.Module):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.classify(self.encoder(x).mean(dim=(2, 3, 4)))
+        return self.classify(self.encoder.features(x))
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits, ``(B, num_classes)``, of features, ``(B, C)``."""

@@ -9,14 +9,14 @@ import importlib.util
 import io
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from scripts.errors import UserError
+from scripts.transforms import BodyRegion, Region
 
 from .inflated_resnet import InflatedResNet, convert_inflated_resnet
 from .weights import check_fit
@@ -41,7 +41,7 @@ class Encoder:
         channels: of its maps; a scan's feature is their mean over positions.
         spatial_shape: voxels of its grid along R, A, S.
         window: ``(level, width)`` in HU.
-        region: the crop that it was trained with, as a config writes it.
+        region: the crop that it was trained with.
         licence: of the weights, in short.
     """
 
@@ -54,7 +54,7 @@ class Encoder:
     channels: int
     spatial_shape: tuple[int, int, int]
     window: tuple[float, float]
-    region: Mapping[str, Any] = field(hash=False)
+    region: Region
     licence: str
 
 
@@ -68,7 +68,7 @@ ASTRA = Encoder(
     channels=2048,
     spatial_shape=(224, 224, 160),
     window=(-400.0, 1200.0),  # -1000 to 200 HU
-    region={"_target_": "scripts.transforms.BodyRegion", "threshold": -1000.0},
+    region=BodyRegion(threshold=-1000.0),
     licence="MIT as its authors state; among its training data CT-RATE is non-commercial",
 )
 ENCODERS = {encoder.name: encoder for encoder in (ASTRA,)}
