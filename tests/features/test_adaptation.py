@@ -77,7 +77,7 @@ def test_coral_gives_the_source_the_targets_mean_and_covariance(counts):
     np.testing.assert_allclose(moved.mean(0), target.mean(0))
     if min(counts) > 30:
         scale = np.outer(target.std(0), target.std(0))
-        np.testing.assert_allclose(np.cov(moved.T) / scale, np.cov(target.T) / scale, atol=0.1)
+        np.testing.assert_allclose(np.cov(moved.T) / scale, np.cov(target.T) / scale, atol=0.15)
     else:
         spread = [values.std(0).mean() for values in (source, moved, target)]
         assert abs(spread[1] - spread[2]) < abs(spread[0] - spread[2])

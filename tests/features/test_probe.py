@@ -72,7 +72,7 @@ def test_predictions_out_of_fold_know_nothing_of_the_patient():
     assert right < 0.75
     assert (fit.probe.probabilities(values).argmax(1) == labels).mean() > 0.95
     parted = cross_validate_probe(values, labels, [str(index) for index in range(60)], [""] * 60, classes=2)
-    assert (parted.probabilities.argmax(1) == labels).mean() > 0.9  # so that the claim above can fail
+    assert (parted.probabilities.argmax(1) == labels).mean() > 0.8  # so that the claim above can fail
 
 
 def test_classes_that_differ_are_told_apart_and_labels_without_meaning_are_not():
