@@ -14,6 +14,7 @@ from scripts.datalists import read_datalist
 from scripts.errors import UserError, show_user_errors_in_one_line
 from scripts.networks import ENCODERS, OWN_FILE, FeatureStore, FrozenEncoder, encoder_named
 from scripts.scans import DECLARED_FIELDS, scan_items
+from scripts.transforms import preprocessing
 
 from .embedding import embed, joined
 
@@ -54,12 +55,12 @@ def run(options: argparse.Namespace) -> None:
         os.environ[OWN_FILE] = options.encoder_path
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     items = _items(options)
-    encoder = FrozenEncoder(encoder_named(options.encoder), precision=options.precision)
+    known = encoder_named(options.encoder)
+    encoder = FrozenEncoder(known, precision=options.precision)
     encoder.store = FeatureStore(options.output_dir / "scans")
+    steps = preprocessing(known.region, known.spatial_shape, known.window)
     rows = []
-    for row in tqdm(
-        embed(items, encoder, device=device, num_workers=options.num_workers), total=len(items), unit="scan"
-    ):
+    for row in tqdm(embed(items, encoder, steps, device, options.num_workers), total=len(items), unit="scan"):
         rows.append(row)
         if row.refusal[0]:
             tqdm.write(f"{row.name[0]}: {row.refusal[0]}", file=sys.stderr)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from monai.transforms import Compose
 from torch.utils.data import DataLoader
 
 from scripts.errors import UserError
 from scripts.networks import FrozenEncoder
-from scripts.transforms import Region, ScanDataset, preprocessing
+from scripts.transforms import ScanDataset
 
 __all__ = ["Features", "embed", "joined"]
 
@@ -88,7 +89,7 @@ class Features:
 def embed(
     items: Sequence[Mapping[str, Any]],
     encoder: FrozenEncoder,
-    region: Region | None = None,
+    steps: Compose,
     device: torch.device | str = "cpu",
     num_workers: int = 0,
 ) -> Iterator[Features]:
@@ -98,7 +99,8 @@ def embed(
         items: each with ``image``, a path that :func:`scripts.scans.read_scan` takes, and where known
             ``name``, ``patient``, ``label``, ``source`` and what the scan does not say of itself.
         encoder: moved to the device.
-        region: the crop; None takes the one that the encoder was trained with.
+        steps: from an item to its grid, as :func:`scripts.transforms.preprocessing` gives them for the
+            encoder's region, grid and window.
         device: that encodes.
         num_workers: processes that read scans; 0 reads in this one.
 
@@ -106,7 +108,6 @@ def embed(
         one row for each item, in their order.
     """
     encoder = encoder.to(device)
-    steps = preprocessing(region or encoder.encoder.region, encoder.spatial_shape, encoder.encoder.window)
     dataset = ScanDataset([dict(item) for item in items], steps, keep_refused=True)
     loader = DataLoader(dataset, batch_size=None, num_workers=num_workers)
     named = f"{encoder.encoder.name} {encoder.sha256} {encoder.precision}"

@@ -148,7 +148,7 @@ def cross_validate_probe(
         patients: whose scan each is; all of a patient's lie in one fold.
         sources: where each scan comes from; see :func:`scan_weights`.
         classes: K.
-        folds: at most this many, outer and inner; fewer where a class has fewer patients.
+        folds: outer and inner; fewer where a class has fewer patients, but three outer ones at least.
         strengths: to choose from.
         seed: of the folds.
 
@@ -164,7 +164,7 @@ def cross_validate_probe(
         )
     table = _Table(values, labels, groups, np.asarray(sources, dtype=str), classes)
     probabilities, chosen = np.zeros((len(labels), classes)), []
-    for train, test in table.folds(min(folds, *owners), seed):
+    for train, test in table.folds(max(FEWEST_PATIENTS, min(folds, *owners)), seed):
         rest = table.rows(train)
         losses = rest.losses(folds, strengths, seed + 1)
         chosen.append(min(losses, key=losses.__getitem__))

@@ -13,6 +13,8 @@ from scripts.features.embed_command import main
 from scripts.networks import ENCODERS, OWN_FILE, FeatureStore, FrozenEncoder
 from scripts.transforms import preprocessing
 
+STEPS = preprocessing(SMALL.region, SMALL.spatial_shape, SMALL.window)
+
 
 @pytest.fixture
 def encoder(tmp_path, monkeypatch):
@@ -60,9 +62,9 @@ def scans(tmp_path):
 
 
 def test_each_scan_gives_the_encoders_mean_over_its_own_grid(encoder, scans):
-    found = joined(list(embed(scans, encoder)))
+    found = joined(list(embed(scans, encoder, STEPS)))
     for item, value in zip(scans[:2], found.values, strict=False):
-        grid = preprocessing(SMALL.region, SMALL.spatial_shape, SMALL.window)(dict(item))["image"]
+        grid = STEPS(dict(item))["image"]
         expected = encoder(grid.as_tensor()[None]).mean((2, 3, 4))[0]
         torch.testing.assert_close(torch.from_numpy(value), expected)
     assert np.abs(found.values[0] - found.values[1]).max() > 1e-3
@@ -73,7 +75,7 @@ def test_each_scan_gives_the_encoders_mean_over_its_own_grid(encoder, scans):
 
 
 def test_a_refused_scan_keeps_its_row_and_its_reason(encoder, scans):
-    found = joined(list(embed(scans, encoder)))
+    found = joined(list(embed(scans, encoder, STEPS)))
     assert found.refusal[:3] == ("", "", "")
     assert found.refusal[3].startswith("[no_lungs] ")
     assert np.isnan(found.values[3]).all()
@@ -82,31 +84,31 @@ def test_a_refused_scan_keeps_its_row_and_its_reason(encoder, scans):
 
 def test_a_scan_under_another_name_and_orientation_is_not_encoded_twice(encoder, scans):
     encoder.store = FeatureStore()
-    found = joined(list(embed(scans, encoder)))
+    found = joined(list(embed(scans, encoder, STEPS)))
     assert encoder.count == 2
     np.testing.assert_array_equal(found.values[0], found.values[2])
 
 
 def test_a_second_run_reads_what_the_first_one_left(encoder, scans, tmp_path):
     encoder.store = FeatureStore(tmp_path / "store")
-    rows = embed(scans, encoder)
+    rows = embed(scans, encoder, STEPS)
     first = next(rows)  # and then it is interrupted
     rows.close()
     again = counting(FrozenEncoder(SMALL, precision="float32"))
     again.store = FeatureStore(tmp_path / "store")
-    found = joined(list(embed(scans, again)))
+    found = joined(list(embed(scans, again, STEPS)))
     assert (encoder.count, again.count) == (1, 1)
     np.testing.assert_array_equal(found.values[0], first.values[0])
 
 
 def test_a_damaged_file_is_made_again(encoder, scans, tmp_path):
     encoder.store = FeatureStore(tmp_path)
-    list(embed(scans[:1], encoder))
+    list(embed(scans[:1], encoder, STEPS))
     (file,) = tmp_path.glob("*.npy")
     whole = file.read_bytes()
     file.write_bytes(whole[:-100])
     encoder.store = FeatureStore(tmp_path)
-    list(embed(scans[:1], encoder))
+    list(embed(scans[:1], encoder, STEPS))
     assert encoder.count == 2
     assert file.read_bytes() == whole
 
@@ -118,7 +120,7 @@ def test_other_weights_another_precision_or_another_grid_find_no_entry(encoder):
 
 
 def test_a_table_comes_back_from_its_file(encoder, scans, tmp_path):
-    found = joined(list(embed(scans, encoder)))
+    found = joined(list(embed(scans, encoder, STEPS)))
     found.save(tmp_path / "features.npz")
     again = Features.load(tmp_path / "features.npz")
     for name in ("name", "patient", "source", "flags", "refusal", "encoder"):
@@ -131,8 +133,8 @@ def test_a_table_comes_back_from_its_file(encoder, scans, tmp_path):
 
 
 def test_features_of_two_encoders_make_no_table(encoder, scans):
-    rows = list(embed(scans[:1], encoder))
-    rows += list(embed(scans[:1], FrozenEncoder(SMALL, precision="bfloat16")))
+    rows = list(embed(scans[:1], encoder, STEPS))
+    rows += list(embed(scans[:1], FrozenEncoder(SMALL, precision="bfloat16"), STEPS))
     with pytest.raises(UserError, match="features of 2 encoders"):
         joined(rows)
 

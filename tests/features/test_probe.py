@@ -108,3 +108,11 @@ def test_the_network_gives_the_probes_logits():
     probe.fill(network)
     found = network.classify(torch.from_numpy(values).float()).detach().numpy()
     np.testing.assert_allclose(found, probe.logits(values), atol=1e-4)
+
+
+@pytest.mark.parametrize("folds", [2, 5])
+def test_three_patients_a_class_are_enough(folds):
+    values, labels, patients = scans(count=18)
+    fit = cross_validate_probe(values, labels, patients, [""] * 18, classes=3, folds=folds)
+    assert len(fit.fold_strengths) == 3
+    np.testing.assert_allclose(fit.probabilities.sum(1), 1)
