@@ -70,9 +70,10 @@ class FrozenEncoder(nn.Module):
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Return what a scan is to the encoder, ``(B, C)``: the mean of its maps over positions.
 
-        With a ``store``, a grid whose feature is in it is not encoded again.
+        With a ``store``, a grid whose feature is in it is not encoded again, unless somebody watches the
+        layers, as a heat map does.
         """
-        if self.store is not None:
+        if self.store is not None and not any(m._forward_hooks for m in self.network.modules()):
             return self._stored(x, self.store)
         return self(x).mean(dim=(2, 3, 4))
 
