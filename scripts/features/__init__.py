@@ -1,11 +1,20 @@
 """Features of an encoder that saw real chests, and what is learnt from few scans by them."""
 
-from .adaptation import coral, domain_directions, recalibrate, recentre, without_directions
+from .adaptation import (
+    ADAPTATIONS,
+    coral,
+    domain_directions,
+    probe_without_directions,
+    recalibrate,
+    recentre,
+    without_directions,
+)
 from .distance import DISTANCES, TrainingDistance, fit_distance, mahalanobis, nearest_neighbour
 from .embedding import Features, embed, joined
 from .probe import STRENGTHS, LinearProbe, ProbeFit, cross_validate_probe, fit_probe, scan_weights
 
 __all__ = [
+    "ADAPTATIONS",
     "DISTANCES",
     "STRENGTHS",
     "Features",
@@ -21,6 +30,7 @@ __all__ = [
     "joined",
     "mahalanobis",
     "nearest_neighbour",
+    "probe_without_directions",
     "recalibrate",
     "recentre",
     "scan_weights",

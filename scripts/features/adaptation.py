@@ -13,11 +13,22 @@ from scripts.errors import UserError
 
 from .probe import LinearProbe
 
-__all__ = ["coral", "domain_directions", "recalibrate", "recentre", "without_directions"]
+__all__ = [
+    "ADAPTATIONS",
+    "coral",
+    "domain_directions",
+    "probe_without_directions",
+    "recalibrate",
+    "recentre",
+    "without_directions",
+]
 
 DOMAIN_STRENGTH = 1e-3  # scikit-learn's C of the classifier that tells the domains apart
 WIDEST = 50.0  # logits: no stated share needs more
 SMALLEST_SHRINKAGE = 1e-6  # of a covariance: none would divide by zero
+
+
+Fit = Callable[[np.ndarray], LinearProbe]  # features of the source, (N, C), -> probe
 
 
 def recentre(probe: LinearProbe, target: np.ndarray) -> LinearProbe:
@@ -73,6 +84,27 @@ def without_directions(standard: np.ndarray, directions: np.ndarray) -> np.ndarr
     return standard - standard @ directions.T @ directions
 
 
+def probe_without_directions(fit: Fit, source: np.ndarray, target: np.ndarray, count: int) -> LinearProbe:
+    """Fit a probe to what is left without the directions that tell source from target best.
+
+    Args:
+        fit: from the source's features to a probe.
+        source: features, ``(N, C)``.
+        target: features, ``(M, C)``, without labels.
+        count: how many directions to take out.
+
+    Returns:
+        A probe of plain features: the directions are taken out of its weights.
+    """
+    unit = fit(source)
+    standard = unit.standardised(source)
+    directions = domain_directions(standard, unit.standardised(target), count)
+    left = fit(without_directions(standard, directions))
+    weight = left.weight / left.scale
+    bias = left.bias - weight @ left.mean
+    return replace(unit, weight=without_directions(weight, directions), bias=bias)
+
+
 def coral(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     r"""Give source features the target's mean and covariance; a probe fitted on them is for the target.
 
@@ -120,3 +152,13 @@ def _root(values: np.ndarray, power: float) -> Callable[[np.ndarray], np.ndarray
     gains = ((1 - shrinkage) * lengths**2 / len(values) + floor) ** power
     rest = floor**power
     return lambda x: rest * x + ((x @ directions.T) * (gains - rest)) @ directions
+
+
+ADAPTATIONS: dict[str, Callable[[Fit, np.ndarray, np.ndarray], LinearProbe]] = {
+    "none": lambda fit, source, target: fit(source),
+    "recentre": lambda fit, source, target: recentre(fit(source), target),
+    "1 direction": lambda fit, source, target: probe_without_directions(fit, source, target, 1),
+    "2 directions": lambda fit, source, target: probe_without_directions(fit, source, target, 2),
+    "4 directions": lambda fit, source, target: probe_without_directions(fit, source, target, 4),
+    "coral": lambda fit, source, target: fit(coral(source, target)),
+}
