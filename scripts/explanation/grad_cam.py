@@ -41,6 +41,8 @@ class GradCAM:
         known = [name for kind, name in last.items() if isinstance(network, kind)]
         if layer is None and not known:
             raise UserError(f"GradCAM does not know the last layer of {type(network).__name__}: give `layer`")
+        if isinstance(network, EncoderProbe):
+            network.encoder.load()  # else it has no layers yet
         self.network = network
         self.layer = checked_layer(network, layer or known[0])
         if self.layer not in known:

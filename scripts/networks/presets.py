@@ -12,8 +12,8 @@ from monai.networks.blocks import ChannelSELayer
 from torch import nn
 
 from .dual_attention import DepthAttention, VideoResNet
-from .encoder_probe import EncoderProbe, FrozenEncoder
 from .encoders import encoder_named
+from .frozen_encoder import EncoderProbe, FrozenEncoder
 from .prior_attention import MultiTaskNetwork, SingleTaskNetwork
 from .residual_units import BranchPair, PriorAttentionUnit, ResidualUnit, SelfAttentionUnit
 from .spatial_attention import SpatialAttention

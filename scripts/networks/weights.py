@@ -25,27 +25,26 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
         UserError: there is no such file, it is not a state dict, or names or shapes differ.
     """
     found = read_state_dict(path, "train one, or name yours with --ckpt_path")
-    advice = "Run with the recipe (network and spatial_shape) that the checkpoint was trained with"
-    check_fit(found, network, str(path), advice)
+    check_fit(network, found, str(path))
     network.load_state_dict(found)
 
 
-def check_fit(found: Mapping[str, torch.Tensor], network: nn.Module, source: str, advice: str = "") -> None:
-    """Refuse weights that are not those of a network, name by name and shape by shape.
+def check_fit(network: nn.Module, weights: Mapping[str, torch.Tensor], name: str) -> None:
+    """Make sure that weights have the names and shapes of a network's.
 
     Args:
-        found: a state dict.
-        network: left as it is.
-        source: of the weights, for the message.
-        advice: what to do, for the message.
+        network: that they are for.
+        weights: a state dict.
+        name: of the file, for the message.
 
     Raises:
-        UserError: names or shapes differ.
+        UserError: they differ.
     """
-    problems = _differences(found, network.state_dict())
+    problems = _differences(weights, network.state_dict())
     if problems:
         raise UserError(
-            f"{source}: does not fit {type(network).__name__}: {'; '.join(problems)}. {advice}".rstrip()
+            f"{name}: does not fit {type(network).__name__}: {'; '.join(problems)}. "
+            f"Run with the recipe (network and spatial_shape) that the checkpoint was trained with"
         )
 
 

@@ -1,27 +1,19 @@
 import json
-import sys
 
 import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
-from small_encoder import SMALL, install
+from small_encoder import SMALL
 
 from scripts import bundle_root
 from scripts.errors import UserError, user_error_behind
 from scripts.features import Features
-from scripts.networks import ENCODERS, OWN_FILE, encoder_probe, load_weights
+from scripts.networks import encoder_probe, load_weights
 from scripts.phantoms import write_data_set
 from scripts.transforms import preprocessing
 
 CONFIG = f"{bundle_root()}/configs/probe.yaml"
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("packages")
-    install(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +25,14 @@ def phantoms(tmp_path_factory):
 
 
 @pytest.fixture
-def run(phantoms, packages, tmp_path, monkeypatch):
+def run(phantoms, small_encoder, tmp_path):
     """Run probe.yaml with the small encoder."""
-    monkeypatch.delenv(OWN_FILE, raising=False)
-    monkeypatch.setitem(ENCODERS, "small", SMALL)
-    monkeypatch.setattr(sys, "path", [str(packages), *sys.path])
 
     def built(**override):
         settings = {
             "dataset_dir": str(phantoms),
             "output_dir": str(tmp_path / "run"),
-            "network_def::encoder": "small",
+            "encoder": "small",
             "spatial_shape": list(SMALL.spatial_shape),
             "precision": "float32",
             "num_workers": 0,
@@ -105,9 +94,9 @@ def test_the_same_run_gives_the_same_weights_and_encodes_nothing_again(run, monk
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ({"network_def::encoder": "astro"}, "encoder='astro' is not known"),
+        ({"encoder": "astro"}, "encoder='astro' is not known"),
         ({"spatial_shape": [32, 32, 32]}, "the encoder small knows the grid"),
-        ({"network_def::sha256": "0" * 64}, "SHA-256"),
+        ({"encoder_sha256": "0" * 64}, "SHA-256"),
     ],
 )
 def test_a_run_on_another_encoder_or_grid_ends_in_one_line(override, message, run):

@@ -1,13 +1,10 @@
-import sys
-
 import pytest
 import torch
 from small_encoder import SHAPE as PROBE_SHAPE
-from small_encoder import SMALL, install
 
 from scripts.errors import UserError
 from scripts.explanation import ClassActivation, GradCAM, ProbeActivation, all_methods
-from scripts.networks import ENCODERS, FeatureStore, da_ca_resnet18, encoder_probe, wa_66
+from scripts.networks import FeatureStore, da_ca_resnet18, encoder_probe, wa_66
 
 SHAPE = (40, 32, 20)
 CLASSES = torch.tensor([2, 0])
@@ -43,10 +40,7 @@ def test_a_network_without_average_pooling_is_refused():
 
 
 @pytest.fixture
-def probe(tmp_path, monkeypatch):
-    monkeypatch.setitem(ENCODERS, "small", SMALL)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    install(tmp_path)
+def probe(small_encoder):
     network = encoder_probe(encoder="small", precision="float32").eval()
     torch.nn.init.normal_(network.fc.weight)
     return network

@@ -1,30 +1,22 @@
-import sys
-
 import nibabel
 import numpy as np
 import pytest
 import torch
-from small_encoder import SMALL, install
+from small_encoder import SMALL
 from toy_chest import chest
 
 from scripts.errors import UserError
 from scripts.features import Features, embed, joined
 from scripts.features.embed_command import main
-from scripts.networks import ENCODERS, OWN_FILE, FeatureStore, FrozenEncoder
+from scripts.networks import FeatureStore, FrozenEncoder
 from scripts.transforms import preprocessing
 
 STEPS = preprocessing(SMALL.region, SMALL.spatial_shape, SMALL.window)
 
 
 @pytest.fixture
-def encoder(tmp_path, monkeypatch):
-    """The small encoder, installed, and counting the grids that it really encodes."""
-    monkeypatch.delenv(OWN_FILE, raising=False)
-    monkeypatch.setitem(ENCODERS, "small", SMALL)
-    packages = tmp_path / "packages"
-    packages.mkdir()
-    install(packages)
-    monkeypatch.setattr(sys, "path", [str(packages), *sys.path])
+def encoder(small_encoder):
+    """The small encoder, counting the grids that it really encodes."""
     return counting(FrozenEncoder(SMALL, precision="float32"))
 
 

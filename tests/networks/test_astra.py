@@ -7,7 +7,7 @@ from monai.networks.nets import ResNet
 from toy_chest import chest
 
 from scripts.errors import UserError
-from scripts.networks import ENCODERS, FrozenEncoder, load_encoder
+from scripts.networks import ENCODERS, FrozenEncoder, encoder_hash, load_encoder
 from scripts.transforms import ToGrid
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ CHEST = [0.5074, 0.05609, 0.09933, 0.07485, 0.13452, 0.1679, 0.1976, 0.1572, 0.2
 @pytest.fixture(scope="module")
 def network():
     try:
-        return load_encoder(ASTRA)[0]
+        return load_encoder(ASTRA, encoder_hash(ASTRA))
     except UserError as missing:
         pytest.skip(str(missing))
 

@@ -1,4 +1,4 @@
-"""A linear classifier on the features of an encoder that stays as it is."""
+"""An encoder that stays as it is, and a linear classifier on its features."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from scripts.errors import UserError
 
-from .encoders import Encoder, load_encoder
+from .encoders import Encoder, encoder_hash, load_encoder
 from .feature_store import FeatureStore
 from .spatial_shape import check_input
 
@@ -22,8 +22,9 @@ PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 class FrozenEncoder(nn.Module):
     """An encoder with its weights, never trained and never saved: a hash names them.
 
-    Its state dict is empty, training mode does not reach it, and copies share it, so an ensemble of probes
-    holds it once. Batch normalisations are folded into their convolutions.
+    They are read when the first scan is encoded, or by :meth:`load`, onto that scan's device. Its state dict
+    is empty, training mode does not reach it, and copies share it, so an ensemble of probes holds it once.
+    Batch normalisations are folded into their convolutions.
 
     Args:
         encoder: of the table :data:`scripts.networks.ENCODERS`.
@@ -54,17 +55,19 @@ class FrozenEncoder(nn.Module):
             )
         if precision not in PRECISIONS:
             raise UserError(f"precision={precision!r} is not one of {', '.join(PRECISIONS)}")
-        network, self.sha256 = load_encoder(encoder, sha256)
         self.encoder = encoder
+        self.sha256 = encoder_hash(encoder, sha256)
         self.precision = precision
-        network = fold_normalisations(network.float()).to(PRECISIONS[precision])
-        self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self.dtype = PRECISIONS[precision]
         self.store: FeatureStore | None = None
+        self.network: Any = None  # a module once it is loaded
         self.register_load_state_dict_pre_hook(_add_own_weights)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         check_input(x, self.spatial_shape)
-        grids = x.to(PRECISIONS[self.precision], memory_format=torch.channels_last_3d)
+        if not torch.jit.is_scripting():
+            self.load(x.device)
+        grids = x.to(self.dtype, memory_format=torch.channels_last_3d)
         return self.network(grids).float()
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
@@ -73,17 +76,39 @@ class FrozenEncoder(nn.Module):
         With a ``store``, a grid whose feature is in it is not encoded again, unless somebody watches the
         layers, as a heat map does.
         """
-        if self.store is not None and not any(m._forward_hooks for m in self.network.modules()):
-            return self._stored(x, self.store)
-        return self(x).mean(dim=(2, 3, 4))
+        if torch.jit.is_scripting():
+            return self(x).mean(dim=(2, 3, 4))
+        return self._remembered(x)
 
-    def _stored(self, x: torch.Tensor, store: FeatureStore) -> torch.Tensor:
-        keys = [store.key(grid, f"{self.sha256} {self.precision}") for grid in x]
-        missing = [index for index, key in enumerate(keys) if store.find(key) is None]
+    @torch.jit.unused
+    def load(self, device: torch.device | None = None) -> "FrozenEncoder":
+        """Read the weights, where they are not read yet; return the encoder.
+
+        Args:
+            device: where they go; None leaves them where they are.
+
+        Raises:
+            UserError: see :func:`scripts.networks.load_encoder`.
+        """
+        with torch.inference_mode(False):  # what is made in it could never be written to again
+            if self.network is None:
+                network = fold_normalisations(load_encoder(self.encoder, self.sha256).float()).to(self.dtype)
+                self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+            if device is not None and device != next(self.network.parameters()).device:
+                self.network.to(device)
+        return self
+
+    @torch.jit.unused
+    def _remembered(self, x: torch.Tensor) -> torch.Tensor:
+        watched = self.network is not None and any(m._forward_hooks for m in self.network.modules())
+        if self.store is None or watched or torch.compiler.is_compiling():  # an export has no store
+            return self(x).mean(dim=(2, 3, 4))
+        keys = [self.store.key(grid, f"{self.sha256} {self.precision}") for grid in x]
+        missing = [index for index, key in enumerate(keys) if self.store.find(key) is None]
         if missing:
             for index, feature in zip(missing, self(x[missing]).mean(dim=(2, 3, 4)), strict=True):
-                store.keep(keys[index], feature)
-        return torch.stack([store.known[key] for key in keys]).to(x.device)
+                self.store.keep(keys[index], feature)
+        return torch.stack([self.store.known[key] for key in keys]).to(x.device)
 
     def train(self, mode: bool = True) -> "FrozenEncoder":
         """Stay in eval mode, whatever is asked for."""
