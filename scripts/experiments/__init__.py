@@ -1,12 +1,14 @@
-"""Runs made of runs: cross-validation, ensembles of its folds, external tests, ablations."""
+"""Runs made of runs: cross-validation, ensembles of its folds, external tests, ablations; and a probe's."""
 
 from .ablation import ablate, named_experiments
 from .cross_validation import cross_validate
 from .experiment import Experiment
 from .external import external_test
+from .probe_training import ProbeTraining
 
 __all__ = [
     "Experiment",
+    "ProbeTraining",
     "ablate",
     "cross_validate",
     "external_test",

@@ -2,7 +2,7 @@
 
 from .attention import AttentionMap, slice_curve
 from .choosing import all_methods, default_method
-from .class_activation import ClassActivation
+from .class_activation import ClassActivation, ProbeActivation
 from .explaining import HeatMap, explain
 from .grad_cam import DetectionGradCAM, GradCAM, TypeGradCAM
 from .heat_map_file import heat_on_scan, save_heat_map
@@ -24,6 +24,7 @@ __all__ = [
     "HeatMapMethod",
     "LobeSummary",
     "Occlusion",
+    "ProbeActivation",
     "TypeGradCAM",
     "all_methods",
     "default_method",

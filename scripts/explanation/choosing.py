@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from scripts.networks import MultiTaskNetwork, SingleTaskNetwork, VideoResNet
+from scripts.networks import EncoderProbe, MultiTaskNetwork, SingleTaskNetwork, VideoResNet
 
 from .attention import AttentionMap, attending_groups
-from .class_activation import ClassActivation
+from .class_activation import ClassActivation, ProbeActivation
 from .grad_cam import DetectionGradCAM, GradCAM, TypeGradCAM
 from .method import HeatMapMethod
 from .occlusion import Occlusion
@@ -20,8 +20,8 @@ def default_method(network: nn.Module, window: tuple[float, float] = (-500.0, 15
 
     Args:
         network: PARL with two branches gets :class:`TypeGradCAM` (Wang et al., Fig. 7), with one
-            :class:`GradCAM`; a dual-attention network :class:`ClassActivation` (Shi et al., Fig. 2); any
-            other :class:`Occlusion`.
+            :class:`GradCAM`; a dual-attention network :class:`ClassActivation` (Shi et al., Fig. 2); a
+            probe on an encoder :class:`ProbeActivation`; any other :class:`Occlusion`.
         window: level, width in HU of the network's grid.
     """
     if isinstance(network, MultiTaskNetwork):
@@ -30,6 +30,8 @@ def default_method(network: nn.Module, window: tuple[float, float] = (-500.0, 15
         return GradCAM(network)
     if isinstance(network, VideoResNet):
         return ClassActivation(network)
+    if isinstance(network, EncoderProbe):
+        return ProbeActivation(network)
     return Occlusion(network, window)
 
 
@@ -52,6 +54,8 @@ def all_methods(
     if isinstance(network, MultiTaskNetwork):
         methods.append(DetectionGradCAM(network))
         methods += [TypeGradCAM(network, stage) for stage in stages]
+    if isinstance(network, EncoderProbe):
+        methods.append(GradCAM(network, "encoder.network.layer3"))  # twice as fine, less specific
     methods += [AttentionMap(network, group) for group in attending_groups(network)]
     if occlusion and not isinstance(methods[0], Occlusion):
         methods.append(Occlusion(network, window))

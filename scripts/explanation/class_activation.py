@@ -1,14 +1,15 @@
 """CAM: the last feature maps, weighted by the classifier's own weights."""
 
 import torch
+from monai.networks.utils import eval_mode
 from torch import nn
 
 from scripts.errors import UserError
-from scripts.networks import VideoResNet
+from scripts.networks import EncoderProbe, VideoResNet
 
 from .feature_maps import feature_maps, spread
 
-__all__ = ["ClassActivation"]
+__all__ = ["ClassActivation", "ProbeActivation"]
 
 
 class ClassActivation:
@@ -44,3 +45,30 @@ class ClassActivation:
             weights = self.network.fc.weight[classes]  # (B, C)
             maps = torch.einsum("bc,bcras->bras", weights, features["features.layer4"])
             return spread(maps.relu(), x.shape[2:])
+
+
+class ProbeActivation:
+    """Class activation map of a probe: what each position adds to the class's logit.
+
+    As in :class:`ClassActivation`, with standardised features, so that a position counts for a class by what
+    it has more of than the training scans have on average. Before the ReLU the map's mean over positions is
+    the logit less its bias.
+
+    Args:
+        network: a :class:`scripts.networks.EncoderProbe`.
+
+    Raises:
+        UserError: the network is another.
+    """
+
+    name = "cam"
+
+    def __init__(self, network: nn.Module) -> None:
+        if not isinstance(network, EncoderProbe):
+            raise UserError(f"ProbeActivation explains a probe on an encoder, not {type(network).__name__}")
+        self.network = network
+
+    def __call__(self, x: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        with eval_mode(self.network):
+            maps = self.network.class_maps(self.network.encoder(x))
+            return spread(maps[torch.arange(len(x)), classes].relu(), x.shape[2:])

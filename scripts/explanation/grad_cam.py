@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from scripts.errors import UserError
-from scripts.networks import MultiTaskNetwork, SingleTaskNetwork, VideoResNet
+from scripts.networks import EncoderProbe, MultiTaskNetwork, SingleTaskNetwork, VideoResNet
 
 from .feature_maps import feature_maps, spread
 
@@ -33,12 +33,20 @@ class GradCAM:
     name = "grad_cam"
 
     def __init__(self, network: nn.Module, layer: str | None = None) -> None:
-        last = {SingleTaskNetwork: "features.transition_4", VideoResNet: "features.layer4"}
+        last = {
+            SingleTaskNetwork: "features.transition_4",
+            VideoResNet: "features.layer4",
+            EncoderProbe: "encoder.network.layer4",
+        }
         known = [name for kind, name in last.items() if isinstance(network, kind)]
         if layer is None and not known:
             raise UserError(f"GradCAM does not know the last layer of {type(network).__name__}: give `layer`")
+        if isinstance(network, EncoderProbe):
+            network.encoder.load()  # else it has no layers yet
         self.network = network
         self.layer = checked_layer(network, layer or known[0])
+        if self.layer not in known:
+            self.name = f"{self.name}_{self.layer.rpartition('.')[2]}"
 
     def __call__(self, x: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
         with feature_maps(self.network, [self.layer]) as features:

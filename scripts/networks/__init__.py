@@ -1,8 +1,12 @@
-"""The nine networks of both papers, and the parts they are made of."""
+"""The nine networks of both papers, the parts they are made of, and encoders that others trained."""
 
 from .dual_attention import BasicBlock, DepthAttention, VideoResNet
+from .encoders import ENCODERS, OWN_FILE, Encoder, encoder_hash, encoder_named, load_encoder
 from .ensemble import Ensemble, mean_log_probability
+from .feature_store import FeatureStore
 from .flips import FlipInferer
+from .frozen_encoder import EncoderProbe, FrozenEncoder, fold_normalisations
+from .inflated_resnet import InflatedResNet, convert_inflated_resnet
 from .kinetics import convert_r3d_18, load_kinetics_weights
 from .observation import attention_maps, depth_gates
 from .placement import place_network
@@ -10,6 +14,7 @@ from .presets import (
     ca_resnet18,
     da_ca_resnet18,
     da_resnet18,
+    encoder_probe,
     pa_66_m,
     resnet18,
     sa_66,
@@ -28,11 +33,18 @@ from .spatial_attention import (
 from .weights import check_fit, load_weights, read_state_dict, weights_hash
 
 __all__ = [
+    "ENCODERS",
+    "OWN_FILE",
     "BasicBlock",
     "BranchPair",
     "DepthAttention",
+    "Encoder",
+    "EncoderProbe",
     "Ensemble",
+    "FeatureStore",
     "FlipInferer",
+    "FrozenEncoder",
+    "InflatedResNet",
     "LearnableSpatialAttention",
     "MultiTaskLogits",
     "MultiTaskNetwork",
@@ -46,10 +58,16 @@ __all__ = [
     "attention_maps",
     "ca_resnet18",
     "check_fit",
+    "convert_inflated_resnet",
     "convert_r3d_18",
     "da_ca_resnet18",
     "da_resnet18",
     "depth_gates",
+    "encoder_hash",
+    "encoder_named",
+    "encoder_probe",
+    "fold_normalisations",
+    "load_encoder",
     "load_kinetics_weights",
     "load_weights",
     "mean_log_probability",

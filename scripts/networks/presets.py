@@ -1,8 +1,9 @@
 """The papers' networks by name: nothing but their numbers and parts.
 
 Each takes ``num_classes`` and ``spatial_shape``, the grid's size along R, A and S in voxels (depth last), and
-without arguments is the paper's. In those of Wang et al., ``attention`` is called once for each unit that
-attends: :class:`scripts.networks.SpatialAttention`, the paper's, or one that departs from it.
+without arguments is the paper's; a probe's grid is its encoder's. In those of Wang et al., ``attention`` is
+called once for each unit that attends: :class:`scripts.networks.SpatialAttention`, the paper's, or one that
+departs from it.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ from monai.networks.blocks import ChannelSELayer
 from torch import nn
 
 from .dual_attention import DepthAttention, VideoResNet
+from .encoders import encoder_named
+from .frozen_encoder import EncoderProbe, FrozenEncoder
 from .prior_attention import MultiTaskNetwork, SingleTaskNetwork
 from .residual_units import BranchPair, PriorAttentionUnit, ResidualUnit, SelfAttentionUnit
 from .spatial_attention import SpatialAttention
@@ -19,6 +22,7 @@ __all__ = [
     "ca_resnet18",
     "da_ca_resnet18",
     "da_resnet18",
+    "encoder_probe",
     "pa_66_m",
     "resnet18",
     "sa_66",
@@ -91,6 +95,26 @@ def da_resnet18(num_classes: int = 3, spatial_shape: Sequence[int] = (224, 224, 
 def da_ca_resnet18(num_classes: int = 3, spatial_shape: Sequence[int] = (224, 224, 64)) -> VideoResNet:
     """Return the dual attention network (Shi et al.: "Ours"), with both attentions; 35,237,163 parameters."""
     return _video_resnet18(DepthAttention, _squeeze_and_excite, num_classes, spatial_shape)
+
+
+def encoder_probe(
+    num_classes: int = 3,
+    spatial_shape: Sequence[int] | None = None,
+    encoder: str = "astra",
+    sha256: str | None = None,
+    precision: str = "bfloat16",
+) -> EncoderProbe:
+    """Return a linear classifier on the features of an encoder of :data:`scripts.networks.ENCODERS`.
+
+    Args:
+        num_classes: number of logits.
+        spatial_shape: the encoder's; None takes it.
+        encoder: its name.
+        sha256: of its weights, so that a model file names them; None: as packaged, or as the user's file.
+        precision: "bfloat16" or "float32".
+    """
+    known = encoder_named(encoder)
+    return EncoderProbe(FrozenEncoder(known, spatial_shape, sha256, precision), known.channels, num_classes)
 
 
 def _single_task(

@@ -6,11 +6,12 @@ from .grid import faces_in_grid, from_window, grid_to_scan, scan_to_grid, to_win
 from .loading import LoadScand
 from .pipelines import preprocessing
 from .planes import PLANES, plane_of, show_plane
-from .regions import Box, LungRegion, Region, WholeScanRegion
+from .regions import BodyRegion, Box, LungRegion, Region, WholeScanRegion
 from .to_grid import ToGrid, ToGridd
 
 __all__ = [
     "PLANES",
+    "BodyRegion",
     "Box",
     "LoadScand",
     "LungRegion",

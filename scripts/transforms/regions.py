@@ -7,7 +7,7 @@ import numpy as np
 
 from scripts.scans import Scan, find_lungs
 
-__all__ = ["Box", "LungRegion", "Region", "WholeScanRegion"]
+__all__ = ["BodyRegion", "Box", "LungRegion", "Region", "WholeScanRegion"]
 
 
 @dataclass(frozen=True)
@@ -58,3 +58,24 @@ class WholeScanRegion:
         flags = find_lungs(scan).flags
         shape = scan.voxels.shape
         return Box((-0.5, -0.5, -0.5), tuple(size - 0.5 for size in shape), flags)
+
+
+@dataclass(frozen=True)
+class BodyRegion:
+    """The box of all that is denser than air, once lungs are found in the scan.
+
+    It is the crop that encoders trained on whole CTs come with (MONAI's ``CropForeground``). Noise counts,
+    so it seldom cuts the air that was imaged, only what a scanner filled in around it.
+
+    Args:
+        threshold: in HU; only what lies above is in the box.
+    """
+
+    threshold: float = -1000.0
+
+    def __call__(self, scan: Scan) -> Box:
+        flags = find_lungs(scan).flags
+        above = scan.voxels > self.threshold
+        found = [np.flatnonzero(np.any(above, others)) for others in ((1, 2), (0, 2), (0, 1))]
+        low, high = (np.array([axis[end] for axis in found]) for end in (0, -1))
+        return Box(tuple((low - 0.5).tolist()), tuple((high + 0.5).tolist()), flags)

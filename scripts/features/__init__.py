@@ -1,0 +1,38 @@
+"""Features of an encoder that saw real chests, and what is learnt from few scans by them."""
+
+from .adaptation import (
+    ADAPTATIONS,
+    coral,
+    domain_directions,
+    probe_without_directions,
+    recalibrate,
+    recentre,
+    without_directions,
+)
+from .distance import DISTANCES, TrainingDistance, fit_distance, mahalanobis, nearest_neighbour
+from .embedding import Features, embed, joined
+from .probe import STRENGTHS, LinearProbe, ProbeFit, cross_validate_probe, fit_probe, scan_weights
+
+__all__ = [
+    "ADAPTATIONS",
+    "DISTANCES",
+    "STRENGTHS",
+    "Features",
+    "LinearProbe",
+    "ProbeFit",
+    "TrainingDistance",
+    "coral",
+    "cross_validate_probe",
+    "domain_directions",
+    "embed",
+    "fit_distance",
+    "fit_probe",
+    "joined",
+    "mahalanobis",
+    "nearest_neighbour",
+    "probe_without_directions",
+    "recalibrate",
+    "recentre",
+    "scan_weights",
+    "without_directions",
+]

@@ -1,0 +1,117 @@
+"""How far a scan lies from those that a probe was trained on, among the features of an encoder."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.covariance import ledoit_wolf_shrinkage
+from sklearn.model_selection import GroupKFold
+
+from scripts.errors import UserError
+
+__all__ = ["DISTANCES", "TrainingDistance", "fit_distance", "mahalanobis", "nearest_neighbour"]
+
+FOLDS = 10
+FEWEST_PATIENTS = 20  # with fewer, no scan can be told to be rarer than one in twenty
+Distance = Callable[[np.ndarray], np.ndarray]  # features (N, C) -> (N,)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingDistance:
+    """A scan's distance to the training scans, and how rare it is among theirs to one another.
+
+    Attributes:
+        distance: of features, ``(N, C)`` to ``(N,)``, to all training scans.
+        usual: of each training scan to those of other patients, rising.
+    """
+
+    distance: Distance
+    usual: np.ndarray
+
+    def rarity(self, values: np.ndarray) -> np.ndarray:
+        """Return the share of the training scans that lie as far from the others, or farther.
+
+        The scan itself counts among them, so that of scans like the training scans about a share p at most
+        has a rarity of p or less (a conformal p-value; Bates et al., Annals of Statistics 51, 2023).
+
+        Args:
+            values: features, ``(N, C)``.
+
+        Returns:
+            ``(N,)``, above 0 to 1.
+        """
+        farther = len(self.usual) - np.searchsorted(self.usual, self.distance(values), side="left")
+        return (1 + farther) / (1 + len(self.usual))
+
+
+def nearest_neighbour(training: np.ndarray) -> Distance:
+    """Return the Euclidean distance to the nearest training scan, of standardised features.
+
+    Args:
+        training: features, ``(N, C)``.
+    """
+    standardise = _standardising(training)
+    placed = standardise(training)
+    return lambda values: np.array([np.sqrt(((placed - v) ** 2).sum(1).min()) for v in standardise(values)])
+
+
+def mahalanobis(training: np.ndarray) -> Distance:
+    r"""Return the distance to the training scans' mean, in units of their spread in that direction.
+
+    The covariance of the standardised features is shrunk, :math:`(1 - a) S + a m I` with m the mean
+    variance, as far as the number of scans asks for (Ledoit and Wolf, J. Multivariate Analysis 88, 2004).
+    Directions in which the training scans do not differ keep the variance :math:`a m`.
+
+    Args:
+        training: features, ``(N, C)``.
+    """
+    standardise = _standardising(training)
+    placed = standardise(training)
+    shrinkage = ledoit_wolf_shrinkage(placed, assume_centered=True)
+    _, lengths, directions = np.linalg.svd(placed, full_matrices=False)
+    floor = shrinkage * (placed**2).mean()
+    variances = (1 - shrinkage) * lengths**2 / len(placed) + floor
+
+    def distance(values: np.ndarray) -> np.ndarray:
+        standard = standardise(values)
+        along = standard @ directions.T
+        beside = (standard**2).sum(1) - (along**2).sum(1)
+        return np.sqrt((along**2 / variances).sum(1) + beside.clip(min=0) / floor)
+
+    return distance
+
+
+DISTANCES = {"nearest_neighbour": nearest_neighbour, "mahalanobis": mahalanobis}
+
+
+def fit_distance(
+    values: np.ndarray,
+    patients: Sequence[str],
+    distance: Callable[[np.ndarray], Distance] = nearest_neighbour,
+) -> TrainingDistance:
+    """Learn which distances are usual among the training scans.
+
+    Args:
+        values: features of the training scans, ``(N, C)``.
+        patients: whose they are; a scan's usual distance is to scans of other patients, ten parts in turn.
+        distance: from training features to their distance: :func:`nearest_neighbour`, :func:`mahalanobis`.
+
+    Raises:
+        UserError: there are fewer than twenty patients.
+    """
+    count = len(set(patients))
+    if count < FEWEST_PATIENTS:
+        raise UserError(
+            f"{count} patients; a distance to the training scans needs {FEWEST_PATIENTS} at least"
+        )
+    usual = [
+        distance(values[others])(values[own])
+        for others, own in GroupKFold(FOLDS).split(values, groups=np.asarray(patients, dtype=str))
+    ]
+    return TrainingDistance(distance(values), np.sort(np.concatenate(usual)))
+
+
+def _standardising(training: np.ndarray) -> Distance:
+    mean, deviation = training.mean(0), training.std(0)
+    scale = np.where(deviation > 1e-6 * np.abs(mean).max(), deviation, 1.0)
+    return lambda values: (values - mean) / scale

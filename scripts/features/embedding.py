@@ -1,0 +1,158 @@
+"""Scans -> features of an encoder, each scan encoded once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms import Compose
+from torch.utils.data import DataLoader
+
+from scripts.errors import UserError
+from scripts.networks import FrozenEncoder
+from scripts.transforms import ScanDataset
+
+__all__ = ["Features", "embed", "joined"]
+
+TEXTS = ("name", "patient", "source", "flags", "refusal", "content_hash")
+UNKNOWN = -1  # the label of a scan without one
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What an encoder sees in scans: one row each, also for a refused one, whose feature is NaN.
+
+    Attributes:
+        values: float32, ``(N, C)``.
+        labels: ``(N,)`` class indices; -1 where a scan has none.
+        name: of each scan, as outputs show it.
+        patient: whose it is; a scan without a patient is its own.
+        source: where it comes from, or "".
+        flags: words parted by spaces.
+        refusal: why it was refused, or "".
+        content_hash: of the scan's voxels (:class:`scripts.scans.Scan`); "" of a refused one.
+        encoder: name and SHA-256 of the encoder, and its precision.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    name: tuple[str, ...]
+    patient: tuple[str, ...]
+    source: tuple[str, ...]
+    flags: tuple[str, ...]
+    refusal: tuple[str, ...]
+    content_hash: tuple[str, ...]
+    encoder: str
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    def subset(self, chosen: np.ndarray) -> "Features":
+        """Return some of the rows.
+
+        Args:
+            chosen: their indices, or a boolean for each row.
+        """
+        rows = np.arange(len(self))[chosen]
+        texts = {key: tuple(getattr(self, key)[row] for row in rows) for key in TEXTS}
+        return Features(self.values[rows], self.labels[rows], **texts, encoder=self.encoder)
+
+    def accepted(self) -> "Features":
+        """Return the rows of scans that were not refused."""
+        return self.subset(np.array([not reason for reason in self.refusal], dtype=bool))
+
+    def save(self, path: str | Path) -> None:
+        """Write them as one NumPy archive."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        arrays = {"values": self.values, "labels": self.labels, "encoder": np.array(self.encoder)}
+        arrays |= {key: np.array(getattr(self, key), dtype=np.str_) for key in TEXTS}
+        np.savez(path, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Features":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            UserError: it is no such file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                texts = {key: tuple(stored[key].tolist()) for key in TEXTS}
+                return cls(stored["values"], stored["labels"], **texts, encoder=str(stored["encoder"]))
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{path}: no features ({type(error).__name__}); expected what "
+                f"`python -m scripts.features` writes"
+            ) from error
+
+
+def embed(
+    items: Sequence[Mapping[str, Any]],
+    encoder: FrozenEncoder,
+    steps: Compose,
+    device: torch.device | str = "cpu",
+    num_workers: int = 0,
+) -> Iterator[Features]:
+    """Encode scans, one after another; those whose grid is in the encoder's store are only read.
+
+    Args:
+        items: each with ``image``, a path that :func:`scripts.scans.read_scan` takes, and where known
+            ``name``, ``patient``, ``label``, ``source`` and what the scan does not say of itself.
+        encoder: moved to the device.
+        steps: from an item to its grid, as :func:`scripts.transforms.preprocessing` gives them for the
+            encoder's region, grid and window.
+        device: that encodes.
+        num_workers: processes that read scans; 0 reads in this one.
+
+    Yields:
+        one row for each item, in their order.
+    """
+    encoder = encoder.to(device)
+    dataset = ScanDataset([dict(item) for item in items], steps, keep_refused=True)
+    loader = DataLoader(dataset, batch_size=None, num_workers=num_workers)
+    named = f"{encoder.encoder.name} {encoder.sha256} {encoder.precision}"
+    for item, seen in zip(items, loader, strict=True):
+        grid, reason = seen["image"], seen["refusal"]
+        if reason["code"]:
+            feature = torch.full((encoder.encoder.channels,), torch.nan)
+        else:
+            with torch.inference_mode():
+                feature = encoder.features(grid.as_tensor()[None].to(device))[0].cpu()
+        yield _row(item, feature, grid.meta, reason, named)
+
+
+def joined(rows: Sequence[Features]) -> Features:
+    """Return rows of one encoder as one table.
+
+    Raises:
+        UserError: there are none, or they come from different encoders.
+    """
+    encoders = {row.encoder for row in rows}
+    if len(encoders) != 1:
+        raise UserError(f"features of {len(encoders)} encoders; expected scans, encoded by one")
+    texts = {key: tuple(text for row in rows for text in getattr(row, key)) for key in TEXTS}
+    values, labels = (np.concatenate([getattr(row, key) for row in rows]) for key in ("values", "labels"))
+    return Features(values, labels, **texts, encoder=encoders.pop())
+
+
+def _row(
+    item: Mapping[str, Any],
+    feature: torch.Tensor,
+    meta: Mapping[str, Any],
+    reason: Mapping[str, str],
+    encoder: str,
+) -> Features:
+    name = str(item.get("name") or item["image"])
+    return Features(
+        values=feature.float().numpy()[None],
+        labels=np.array([item.get("label", UNKNOWN)]),
+        name=(name,),
+        patient=(str(item.get("patient") or name),),
+        source=(str(item.get("source") or ""),),
+        flags=(str(meta.get("flags", "")),),
+        refusal=(f"[{reason['code']}] {reason['message']}" if reason["code"] else "",),
+        content_hash=(str(meta.get("content_hash", "")),),
+        encoder=encoder,
+    )
