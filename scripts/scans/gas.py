@@ -1,8 +1,8 @@
 """Gas in stomach and bowel, or free in the chest, that only a thin wall parts from the lungs.
 
-On the coarse copy such a wall drowns in the air on both sides of it. It shows in the scan's own voxels, two of
-which are read for each coarse one along each axis: the densest of the eight that lie in a coarse voxel tells
-whether a wall runs through it.
+On the coarse copy such a wall drowns in the air on both sides of it. It shows in the scan's own voxels. Of
+these, two are read for each coarse one along each axis: the densest of the eight that lie in a coarse voxel
+tells whether a wall runs through it.
 """
 
 import numpy as np

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from .airway import led_to_by_trachea
 from .gas import Samples, glued_gas
 from .hull import Hull
 from .recesses import lower_edges
@@ -64,23 +65,14 @@ def find_lungs(scan: Scan) -> Lungs:
     """
     coarse = scan.coarse
     air = coarse.voxels < TISSUE
-    enclosed = enclosed_air(air)
-    wide = _without_airways(enclosed, coarse.spacing)
-    mask = _lung_pieces(wide, coarse)
     body = _body(coarse.voxels)
-    if not mask.any():
-        raise _no_lungs(coarse)
-    samples = Samples(scan, _lower_box(wide))
-    gas = glued_gas(wide, samples, coarse)
-    if gas.any():
-        mask = _lung_pieces(wide & ~gas, coarse)
-    outside = air & ~enclosed
-    barred = (wide & ~mask) | ndimage.binary_dilation(gas | outside) & ~mask
-    edges = lower_edges(mask, barred, samples, TISSUE)
+    enclosed = enclosed_air(air)
+    mask, gas, samples = _without_gas(enclosed, scan)
+    other = ndimage.maximum_filter(gas | (air & ~enclosed), 3) & ~mask
+    edges = lower_edges(mask, other, samples, TISSUE)
     open_air = air & ~enclosed & (coarse.voxels > ROOM_AIR) & _between(body)
     _check_sides(mask, open_air, coarse)
-    edge_area = edges[:, :, :2].sum() / 8 * coarse.spacing[0] * coarse.spacing[1]
-    flags = _cut_ends(mask, coarse, scan.name, edge_area)
+    flags = _cut_ends(mask, edges, coarse)
     surface = Hull.surface(coarse.voxels, mask, TISSUE)
     hull = Hull.of_points(np.concatenate([surface, samples.positions(_lowest(edges))]))
     width, depth, _ = (hull.high - hull.low) * coarse.spacing
@@ -90,11 +82,21 @@ def find_lungs(scan: Scan) -> Lungs:
     return Lungs(coarse, mask, hull, flags)
 
 
-def _lowest(mask: np.ndarray) -> np.ndarray:
-    """Keep the lowest voxel of each column."""
-    below = np.zeros_like(mask)
-    np.logical_or.accumulate(mask[:, :, :-1], axis=2, out=below[:, :, 1:])
-    return mask & ~below
+def _without_gas(enclosed: np.ndarray, scan: Scan) -> tuple[np.ndarray, np.ndarray, Samples]:
+    """Return the lungs, the gas that was glued to them, and the scan's own voxels of their lower part."""
+    coarse = scan.coarse
+    wide = _without_airways(enclosed, coarse.spacing)
+    pieces = _lung_pieces(wide, led_to_by_trachea(enclosed, wide, coarse), coarse)
+    if not pieces.any():
+        raise _no_lungs(coarse)
+    samples = Samples(scan, _lower_box(pieces))
+    gas = glued_gas(pieces, samples, coarse)
+    if gas.any():
+        free, wide = enclosed & ~gas, wide & ~gas
+        pieces = _lung_pieces(wide, led_to_by_trachea(free, wide, coarse), coarse)
+        if not pieces.any():
+            raise _no_lungs(coarse)
+    return pieces, gas | (wide & ~pieces), samples
 
 
 def _lower_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
@@ -105,6 +107,13 @@ def _lower_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
         for part, size in zip((across, deep), mask.shape, strict=False)
     ]
     return sides[0], sides[1], slice(0, up.start + int(LOWER_PART * (up.stop - up.start)) + 1)
+
+
+def _lowest(mask: np.ndarray) -> np.ndarray:
+    """Keep the lowest voxel of each column."""
+    below = np.zeros_like(mask)
+    np.logical_or.accumulate(mask[:, :, :-1], axis=2, out=below[:, :, 1:])
+    return mask & ~below
 
 
 def _parted(mask: np.ndarray) -> bool:
@@ -195,13 +204,31 @@ def _without_airways(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     return ndimage.binary_dilation(core, iterations=round(REACH / spacing.min()), mask=mask)
 
 
-def _lung_pieces(mask: np.ndarray, coarse: Scan) -> np.ndarray:
-    """Keep the connected pieces that are large and denser than gas: a stomach's bubble is large too."""
+def _lung_pieces(mask: np.ndarray, reached: np.ndarray | None, coarse: Scan) -> np.ndarray:
+    """Keep the connected pieces that are large, denser than gas and reached by the trachea.
+
+    A lung whose bronchus is shut is not reached, but lies beside the other and not below it.
+
+    Args:
+        mask: air wider than an airway.
+        reached: air that the trachea leads to; None where no trachea shows.
+        coarse: the coarse copy.
+    """
     labels, count = ndimage.label(mask)
     volumes = np.bincount(labels.ravel(), minlength=count + 1) * coarse.spacing.prod() / 1000  # mL
+    volumes[0] = 0
+    pieces = [
+        piece
+        for piece in np.flatnonzero(volumes >= SMALLEST_LUNG)
+        if np.median(coarse.voxels[labels == piece]) > GAS
+    ]
     lung = np.zeros(count + 1, dtype=bool)
-    for piece in np.flatnonzero(volumes >= SMALLEST_LUNG):
-        lung[piece] = piece > 0 and np.median(coarse.voxels[labels == piece]) > GAS
+    lung[pieces] = True
+    first = [piece for piece in pieces if reached is not None and reached[labels == piece].any()]
+    if first:
+        heights = np.flatnonzero(np.isin(labels, first).any((0, 1)))
+        middle = (heights[0] + heights[-1]) // 2
+        lung[pieces] = np.isin(pieces, [*first, *np.unique(labels[:, :, middle:])])
     return lung[labels]
 
 
@@ -219,15 +246,22 @@ def _between(body: np.ndarray) -> np.ndarray:
     return behind & before
 
 
-def _cut_ends(mask: np.ndarray, coarse: Scan, name: str, edge_area: float) -> tuple[str, ...]:
-    """Return flags for lungs that go on beyond the first or the last slice; refuse where most of them do."""
+def _cut_ends(mask: np.ndarray, edges: np.ndarray, coarse: Scan) -> tuple[str, ...]:
+    """Return flags for lungs that go on beyond the first or the last slice; refuse where most of them do.
+
+    Args:
+        mask: the lungs.
+        edges: samples of their thin lower edges, eight for each coarse voxel, from the first slice on.
+        coarse: the coarse copy.
+    """
     areas = mask.sum((0, 1)) * coarse.spacing[0] * coarse.spacing[1]
+    edge = edges[:, :, :2].sum() / 8 * coarse.spacing[0] * coarse.spacing[1]
     flags = []
-    for end, area in (("top", areas[-1]), ("bottom", areas[0] + edge_area)):
+    for end, area in (("top", areas[-1]), ("bottom", areas[0] + edge)):
         if area > LARGEST_END * areas.max():
             raise RefusedScan(
                 "partial_thorax",
-                name,
+                coarse.name,
                 f"the scan ends amid the lungs, at their {end}; expected a whole chest; give all slices",
             )
         if area > OPEN_END:
