@@ -14,6 +14,7 @@ from .codes import (
     LUNG,
     NO_UNITS,
     PROBABILITY,
+    UTF_8,
     class_code,
 )
 from .library import highdicom
@@ -77,6 +78,7 @@ def classification_report(
         is_complete=True,
         is_final=False,
         is_verified=False,
+        specific_character_set=UTF_8,
         **producer.equipment(),
     )
     report.SeriesDescription = "Chest CT classifier: report; research use only"
