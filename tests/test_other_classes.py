@@ -136,6 +136,12 @@ def test_a_class_without_a_training_scan_is_refused_before_a_scan_is_read(
     assert "the training list has no scan of class 'unseen'" in told
 
 
+def test_counts_of_other_classes_are_refused_before_a_scan_is_read(case, data, tmp_path, run_config, small):
+    places = {"dataset_dir": str(data), "output_dir": str(tmp_path), "batch_sampler::counts": [10]}
+    told = refusal(run_config, "training", ["train.yaml", *case.recipe], **places, **small)
+    assert "counts=[10] are of 1 classes" in told and not (tmp_path / "cache").exists()
+
+
 def test_a_mapping_merges_the_papers_classes_at_training(phantoms, tmp_path, run_config, small):
     mapping = {"non-pneumonia": "not COVID-19", "other pneumonia": "not COVID-19"}
     places = {"dataset_dir": str(phantoms), "output_dir": str(tmp_path), "label_mapping": mapping}

@@ -116,8 +116,7 @@ def load_datalist(
     try:
         read = Lists.model_validate(content, context=labels)
     except ValidationError as error:
-        wrong = wrong_fields(error, Item, content)
-        problems += [f"{_place(place, content)}{text}" for place, text in wrong.items()]
+        problems += _grouped(wrong_fields(error, Item, content), content)
     if labels is None or problems:
         raise UserError(_summary(path, problems))
     return Content(
@@ -158,6 +157,17 @@ def _normal(items: list[Item], written: list[dict[str, Any]]) -> list[dict[str, 
     return normal
 
 
+def _grouped(wrong: dict[tuple[int | str, ...], str], content: dict[str, Any]) -> list[str]:
+    """Return a line for each kind of error: the first place that it has, and how many others have it."""
+    places: dict[str, list[tuple[int | str, ...]]] = {}
+    for place, text in wrong.items():
+        places.setdefault(text, []).append(place)
+    return [
+        f"{_place(found[0], content)}{text}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
+        for text, found in places.items()
+    ]
+
+
 def _place(place: tuple[int | str, ...], content: dict[str, Any]) -> str:
     """Return ``training[3] (scans/a.nii.gz): ``, as far as it goes."""
     name, *rest = place
@@ -173,4 +183,4 @@ def _summary(path: Path, problems: list[str]) -> str:
         return f"{path}: {problems[0]}"
     shown = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
     more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-    return f"{path}: {len(problems)} errors:\n{shown}{more}"
+    return f"{path}: {len(problems)} kinds of errors:\n{shown}{more}"

@@ -98,7 +98,7 @@ def test_all_errors_are_named_at_once(write):
         "test": [{"image": "d.nii"}],
     }
     lines = complaint(write({"classes": ["one"], **lists})).splitlines()
-    assert lines[0] == "7 errors:"
+    assert lines[0] == "7 kinds of errors:"
     assert [line.strip().partition(":")[0] for line in lines[1:]] == [
         'classes ["one"]; there is nothing to tell apart',
         "training[0] (a.nii.gz)",
@@ -110,9 +110,15 @@ def test_all_errors_are_named_at_once(write):
     ]
 
 
-def test_of_many_errors_the_first_are_shown_and_the_rest_counted(write):
-    lines = complaint(write({"test": [item(str(k), label=7) for k in range(40)]})).splitlines()
-    assert (lines[0], lines[-1].strip(), len(lines)) == ("40 errors:", "and 30 more", 12)
+def test_of_many_kinds_of_errors_the_first_are_shown_and_the_rest_counted(write):
+    lines = complaint(write({"test": [item(str(k), label=k) for k in range(43)]})).splitlines()
+    assert (lines[0], lines[-1].strip(), len(lines)) == ("40 kinds of errors:", "and 30 more", 12)
+
+
+def test_the_same_error_of_many_scans_is_one_line(write):
+    told = complaint(write({"test": [item(str(k), label=7) for k in range(43)]}))
+    assert told.startswith("test[0] (0.nii.gz): label 7; expected 0") and told.endswith("(and 42 more)")
+    assert "\n" not in told
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,13 @@ __all__ = [
     "RIGHT",
     "SALIENCY",
     "UPPER_LOBE",
+    "UTF_8",
     "Code",
     "class_code",
 ]
 
 PRIVATE_SCHEME = "99CHESTCT"
+UTF_8 = "ISO_IR 192"  # the character set of objects that show a class's name, whatever script it is in
 
 
 class Code(NamedTuple):

@@ -13,6 +13,7 @@ from .codes import (
     LUNG,
     NO_UNITS,
     PROBABILITY,
+    UTF_8,
     class_code,
 )
 from .library import highdicom
@@ -72,6 +73,7 @@ def classification_report(source: SourceSeries, answer: Answer, producer: Produc
         is_complete=True,
         is_final=False,
         is_verified=False,
+        specific_character_set=UTF_8,
         **producer.equipment(),
     )
     report.SeriesDescription = "Chest CT classifier: report; research use only"

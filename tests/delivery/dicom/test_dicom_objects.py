@@ -172,6 +172,23 @@ def test_the_report_holds_each_probability_and_who_gave_it(source, tmp_path):
     assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
 
 
+def test_classes_in_any_script_and_grades_are_reported_as_they_are_called(source, heat, tmp_path):
+    names = ["none", "肺炎", "bénin", "severe"]
+    for header in source.slices:  # a source in another character set, with a name that needs it
+        header.SpecificCharacterSet, header.PatientName = "ISO_IR 100", "Müller^Jürgen"
+    answer = ANSWER | {f"prob_{name}": 0.25 for name in names}
+    for prediction, coded in (("肺炎", "99CHESTCT"), ("severe", "24484000, SCT")):
+        made = classification_report(source, answer | {"prediction": prediction}, names, PRODUCER)
+        report = saved(made, tmp_path)
+        tracked = [line for line in text(report) if line.startswith("Tracking Identifier: Probability")]
+        assert [line.rpartition("class ")[2] for line in tracked] == names
+        (line,) = (line for line in text(report) if line.startswith("Most probable class: "))
+        assert prediction in line.lower() and coded in line
+        assert str(report.PatientName) == "Müller^Jürgen"
+    heat_map = saved(heat_parametric_map(source, heat, "肺炎", PRODUCER), tmp_path)
+    assert "肺炎" in heat_map.SeriesDescription and str(heat_map.PatientName) == "Müller^Jürgen"
+
+
 @pytest.mark.parametrize("probability", [0.05, 0.95])
 def test_no_report_states_the_disease_as_a_finding(source, probability, tmp_path):
     answer = ANSWER | {"prob_covid_19": probability}
