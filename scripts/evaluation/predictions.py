@@ -105,7 +105,7 @@ class PredictionWriter:
         settings = {**self.header["settings"], "intensity": dict(intensities)}
         content = {**self.header, "settings": settings, "checkpoint_sha256": checkpoint_hash}
         content["predictions"] = rows
-        (self.folder / "predictions.json").write_text(json.dumps(content, indent=2) + "\n")
+        (self.folder / "predictions.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     def row(self, item: Mapping[str, Any], probabilities: torch.Tensor) -> dict[str, Any]:
         """Return a scan's row; a refused scan, or one without a finite answer, has no probabilities."""

@@ -40,7 +40,7 @@ def read_calibration(path: str | Path) -> tuple[Calibration, str | None]:
         UserError: it is not one.
     """
     try:
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
         owner = content.pop("checkpoint_sha256", None)
         return Calibration.from_json(content), owner
     except (json.JSONDecodeError, TypeError, AttributeError, OSError) as error:
@@ -61,7 +61,7 @@ def write_calibration(
     """
     owner = None if ckpt_path is None else weights_hash(ckpt_path)
     content = calibration.as_json() | {"checkpoint_sha256": owner}
-    Path(path).write_text(json.dumps(content, indent=2) + "\n")
+    Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def calibration_of(ckpt_path: str | Path, path: str | Path | None = None) -> Calibration | None:

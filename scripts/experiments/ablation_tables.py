@@ -61,7 +61,7 @@ def write_ablation_tables(output: Path, experiments: Mapping[str, Experiment], r
         "differences": differences,
         "published": published_results(),
     }
-    (output / "ablation.json").write_text(json.dumps(content, indent=2) + "\n")
+    (output / "ablation.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     rows = pd.DataFrame(_rows(networks, differences), columns=[*COLUMNS, *PUBLISHED])
     write_frame(rows.astype({"value": object}), output / "ablation.csv")
     curves = [
@@ -92,7 +92,7 @@ def _summary(folder: Path, experiment: Experiment) -> dict[str, Any]:
 def _type_losses(output: Path, name: str, experiment: Experiment) -> Iterator[Row]:
     """Yield each fold's curve of the pneumonia-type loss, Fig. 5, which single-task networks do not have."""
     for fold in finished_folds(output / name, experiment):
-        with (fold.folder / "history.csv").open(newline="") as file:
+        with (fold.folder / "history.csv").open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 if row["type_loss"]:
                     yield {"network": name, "fold": fold.index} | {
@@ -168,7 +168,7 @@ def published_results() -> dict[str, Any]:
         >>> published_results()["parl"]["five_folds_one_vs_rest_percent"]["PA-66-M"]["COVID-19"]["accuracy"]
         [93.3, 0.8]
     """
-    return json.loads(Path(__file__).with_name("published.json").read_text())
+    return json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
 
 
 def published_accuracy(network: str) -> float:

@@ -103,7 +103,7 @@ def _merge(output: Path, folds: list[Fold], flips: bool) -> None:
             output / file
         )
     records = {fold.index: fold.record() for fold in folds}
-    (output / "costs.json").write_text(json.dumps(_costs(records), indent=2) + "\n")
+    (output / "costs.json").write_text(json.dumps(_costs(records), indent=2) + "\n", encoding="utf-8")
     complete_record(output, folds[0].experiment, records)
 
 

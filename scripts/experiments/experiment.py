@@ -62,7 +62,7 @@ class Experiment:
     @property
     def class_names(self) -> list[str]:
         """Names of the classes, by index."""
-        return list(json.loads(self.datalist.read_text()).get("classes") or CLASSES)
+        return list(json.loads(self.datalist.read_text(encoding="utf-8")).get("classes") or CLASSES)
 
     def training(self, **overrides: Any) -> ConfigWorkflow:
         """Return an initialised workflow that trains.

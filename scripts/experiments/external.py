@@ -61,7 +61,7 @@ def external_test(
         },
     }
     path = output / f"external_{name}.json"
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"{path}:")
     for label, found in [("internal test", content["internal_test"]), (name, content["external"])]:
         if found:

@@ -48,7 +48,7 @@ class Fold:
     def record(self) -> dict[str, Any]:
         """Return what ``fold.json`` says: seconds, parameters, costs; empty for an unfinished fold."""
         path = self.folder / "fold.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     def is_complete(self, flips: bool) -> bool:
         """Say whether all predictions are there, with ``flips`` also those that average over flips."""
@@ -106,7 +106,7 @@ class Fold:
 
     def _record(self, **content: Any) -> None:
         partial = self.folder / "fold.partial"
-        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         partial.replace(self.folder / "fold.json")
 
 

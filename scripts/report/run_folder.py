@@ -131,12 +131,12 @@ def _table(path: Path, class_names: Sequence[str]) -> PredictionTable | None:
 def _history(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _calibration(path: Path) -> Calibration | None:

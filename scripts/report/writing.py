@@ -76,7 +76,9 @@ def write_report(
     content["heat_maps"] = [caption for _, caption in heat_maps]
     content["claim"] = claim_items(content)
     content["limits"] = limits_of(content)
-    (run.path / "report.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    (run.path / "report.json").write_text(
+        json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
     if find_spec("matplotlib") is None:
         print("report.json is written; report.html needs matplotlib: pip install matplotlib")
         return run.path / "report.json"
