@@ -55,7 +55,7 @@ def audit_datalist(
     if workers is not None and workers < 1:
         raise UserError(f"workers={workers}: give 1 or more")
     measured = measure_items(items, headers_only, workers or cpu_count(), store, progress)
-    content = json.loads(datalist.read_text())
+    content = json.loads(datalist.read_text(encoding="utf-8"))
     return Audit(
         datalist=str(content.get("name", "")),
         datalist_sha256=datalist_hash(datalist),

@@ -23,7 +23,7 @@ def write_metrics(output_dir: str | Path, class_names: Mapping[str, str] | Seque
     names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
     table = read_table(folder / "predictions.csv", names)
     metrics = table_metrics(table)
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     accuracy, baseline = metrics["accuracy"], metrics["majority_class_baseline"]["value"]
     interval = accuracy["interval_95_percent"]
     covers = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""

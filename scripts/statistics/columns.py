@@ -62,7 +62,7 @@ def read_predictions(path: str | Path) -> list[dict[str, str]]:
         UserError: there is no such file.
     """
     try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
             return list(csv.DictReader(file))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run evaluation or inference first") from None

@@ -77,16 +77,15 @@ def weighted_held_out_auc(
     Returns:
         ``(B,)``.
     """
-    areas = []
-    for score, positive in zip(scores.T, wanted.T > 0, strict=True):
-        won = pairs = np.zeros(len(weights))
-        for fold in np.unique(folds):
-            held = folds == fold
-            counts = _falling_counts(score[held], positive[held], weights[:, held])
-            own_won, own_pairs = _pairs_won(*counts)
-            won, pairs = won + own_won, pairs + own_pairs
-        areas.append(won / np.maximum(pairs, 1))
-    return np.mean(areas, axis=0)
+    won, pairs = np.zeros((2, scores.shape[1], len(weights)))
+    for fold in np.unique(folds):
+        held = np.flatnonzero(folds == fold)
+        own = weights.take(held, axis=1)
+        for index, (score, positive) in enumerate(zip(scores[held].T, wanted[held].T > 0, strict=True)):
+            own_won, own_pairs = _pairs_won(*_falling_counts(score, positive, own))
+            won[index] += own_won
+            pairs[index] += own_pairs
+    return (won / np.maximum(pairs, 1)).mean(axis=0)
 
 
 def _falling_counts(
@@ -95,10 +94,10 @@ def _falling_counts(
     """Count the scans, and the positive ones, at or above each distinct score, falling: twice ``(B, K)``."""
     order = np.argsort(-score, kind="stable")
     last_of_score = np.flatnonzero(np.diff(score[order], append=-np.inf))
-    ordered = weights[:, order].astype(np.float32)  # exact: the sums stay below 2**24
-    named = np.cumsum(ordered, axis=1)[:, last_of_score]
+    ordered = weights.take(order, axis=1).astype(np.float32, copy=False)  # exact: sums stay below 2**24
+    named = np.cumsum(ordered, axis=1).take(last_of_score, axis=1)
     ordered *= positive[order]
-    return named, np.cumsum(ordered, axis=1)[:, last_of_score]
+    return named, np.cumsum(ordered, axis=1).take(last_of_score, axis=1)
 
 
 def _pairs_won(named: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

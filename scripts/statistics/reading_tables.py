@@ -73,7 +73,7 @@ def check_apart(tables: Sequence[PredictionTable]) -> None:
 
 def _read_text(path: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run evaluation or inference first") from None
     except pd.errors.EmptyDataError:

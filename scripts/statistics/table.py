@@ -199,5 +199,5 @@ def write_frame(frame: pd.DataFrame, path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    frame.to_csv(partial, index=False, float_format=f"%.{DIGITS}g")
+    frame.to_csv(partial, index=False, float_format=f"%.{DIGITS}g", encoding="utf-8")
     partial.replace(path)

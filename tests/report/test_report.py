@@ -190,7 +190,10 @@ def test_a_plain_evaluation_is_reported_with_baselines_thumbnails_and_its_calibr
 
 
 def test_the_report_fits_and_writes_no_calibration(copied):
+    """The scans that select are there, and nothing fitted on them."""
     folder, datalist = copied
+    for name in ("test.csv", "external_elsewhere.csv", "folds/0/history.csv"):
+        (folder / name).unlink()
     write_report(folder, datalist, NAMES)
     assert not (folder / "ensemble.json").exists()
     assert all(ModelFile.of(path).calibration is None for path in folder.glob("folds/*/model.pt"))

@@ -129,3 +129,13 @@ def test_the_documented_metrics_are_those_of_the_list_word_for_word():
     documented = re.findall(r"^\| `(\w+)` \| (.+) \|$", text, flags=re.MULTILINE)
     assert len(documented) > 10
     assert set(documented) <= {(metric.name, metric.formula) for metric in METRICS}
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 0], [0, 0, 0], [0, 1, 2], [2, 2, 1]])
+@pytest.mark.parametrize("predicted", [[0, 0, 0], [0, 1, 1], [2, 1, 0]])
+def test_a_metric_is_null_exactly_where_a_reason_is_given(labels, predicted):
+    found = classification_metrics(0.1 + 0.7 * np.eye(3)[predicted], np.array(labels), list("abc"), NAMES)
+    values = {metric.name: found[metric.name]["value"] for metric in OVERALL}
+    for label, metrics in found["one_vs_rest"].items():
+        values |= {f"{label}: {name}": each["value"] for name, each in metrics.items()}
+    assert set(found["undefined"]) == {name for name, value in values.items() if value is None}

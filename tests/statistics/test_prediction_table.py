@@ -12,6 +12,7 @@ from scripts.statistics import (
     patient_level,
     pool,
     raw_columns,
+    read_predictions,
     read_table,
 )
 
@@ -182,3 +183,11 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "t.csv").write_text('a,b\n"1,2\n3')
     with pytest.raises(UserError, match=r"t\.csv: no table of comma-separated values"):
         read_table(tmp_path / "t.csv", NAMES)
+
+
+def test_a_table_that_a_spreadsheet_saved_is_read_with_names_in_any_script(tmp_path):
+    names = ["健康", "ill"]
+    predictions([[0.4, 0.6]], [1], ["Größe.nii"], names=names).write(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "t.csv").read_bytes())
+    assert read_table(tmp_path / "t.csv", names).images == ["Größe.nii"]
+    assert read_predictions(tmp_path / "t.csv")[0]["prob_健康"] == "0.4"
