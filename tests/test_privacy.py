@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 
 import pytest
-import torch
 from monai.bundle import ConfigWorkflow
 from scan_writers import write_series
 from toy_chest import chest
@@ -47,10 +46,11 @@ def inputs(folder):
         file.write_bytes(file.read_bytes().replace(b"-1024", b"ZWEI5"))
 
 
-def test_no_identity_reaches_outputs_messages_or_logs(tmp_path, caplog, capfd):
+def test_no_identity_reaches_outputs_messages_or_logs(save_model, tmp_path, caplog, capfd):
     scans, out = tmp_path / "scans", tmp_path / "out"
     scans.mkdir()
     inputs(scans)
+    save_model(tmp_path / "model.pt", spatial_shape=[32, 32, 24])
     workflow = ConfigWorkflow(
         str(CONFIG),
         workflow_type="inference",
@@ -63,7 +63,6 @@ def test_no_identity_reaches_outputs_messages_or_logs(tmp_path, caplog, capfd):
     )
     with caplog.at_level(logging.DEBUG):
         workflow.initialize()
-        torch.save(workflow.parser.get_parsed_content("network_def").state_dict(), tmp_path / "model.pt")
         workflow.evaluator.run()
         with pytest.raises(SystemExit):
             fail_if_refused(out)
