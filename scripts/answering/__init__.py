@@ -1,7 +1,7 @@
 """Answers: one object makes them, of a checkpoint and a scan, and sinks write them."""
 
 from .answer import Answer, Explanation, Geometry
-from .calibrating import calibrate_once
+from .calibration_step import calibrate_once
 from .models import Model, load_model
 from .predictor import Predictor
 from .running import (

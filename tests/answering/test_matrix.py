@@ -15,7 +15,6 @@ import torch
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 from monai.inferers import SimpleInferer
-from scripts.evaluation import class_columns, read_predictions
 
 from scripts import bundle_root
 from scripts.answering import Predictor
@@ -23,6 +22,7 @@ from scripts.checkpoints import EnsembleFile
 from scripts.delivery.export import export
 from scripts.delivery.forms import FORMS
 from scripts.delivery.pack import NAME, pack
+from scripts.statistics import class_columns, read_predictions
 
 CONFIGS = Path(bundle_root(), "configs")
 RECIPES = sorted(path.stem for path in CONFIGS.glob("recipe_*.yaml") if path.stem != "recipe_lobes_demo")

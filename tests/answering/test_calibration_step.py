@@ -10,7 +10,6 @@ from monai.bundle import ConfigWorkflow
 
 from scripts import bundle_root
 from scripts.answering import Calibrated, Predictor, calibrate_once
-from scripts.answering.models import as_calibration
 from scripts.checkpoints import EnsembleFile, ModelFile
 from scripts.transforms import ScanDataset
 
@@ -52,7 +51,7 @@ def test_it_lies_in_the_model_file_and_stays_there(run, lists, capsys):
     found = ModelFile.of(run / "model.pt").calibration
     assert found.sensitivity == 0.9 and found.fitted_on["scans"] == len(lists["validation"])
     assert found.training_prior == [0.4, 0.3, 0.3] and found.temperature > 0
-    assert predictor.model.calibration == as_calibration(found)
+    assert predictor.model.calibration == found.calibration()
     before = (run / "model.json").read_bytes()
     later = Predictor(run / "model.pt")
     calibrate_once(later, selecting(later, lists, 2))
@@ -119,7 +118,7 @@ def test_every_client_that_runs_the_postprocessing_gives_the_report_s_probabilit
 
 def test_the_transform_keeps_what_it_got_and_its_kind(run, calibration_record):
     predictor = Predictor(run / "model.pt")
-    predictor.use_calibration(as_calibration(calibration_record(2.0)))
+    predictor.use_calibration(calibration_record(2.0).calibration())
     raw = torch.tensor([0.1, 0.2, 0.7])
     data = {"pred": raw, "name": "a"}
     found = Calibrated("pred", predictor)(data)
