@@ -14,7 +14,7 @@ __all__ = ["Samples", "glued_gas"]
 
 WALL = 200.0  # HU denser than the lung: a wall, or a vessel
 SMALLEST_GAS = 3.0  # mL, of a bubble's inside
-LIGHTEST_LUNG = -885.0  # HU: nearly all of a bubble is darker
+LIGHTEST_LUNG = -885.0  # HU: three quarters of a bubble are darker, whatever the noise
 EVEN = 22.0  # HU, standard deviation of the coarse copy within a bubble; lung has vessels, and gravity
 WIDEST_LEAK = 3  # erosions of a voxel that a gap in the wall may need to close
 BENEATH = 0.2  # share of a bubble's columns with lung under it: gas under the diaphragm has none
@@ -90,7 +90,7 @@ def _bubbles(labels: np.ndarray, count: int, values: np.ndarray, smallest: float
         part = places[piece - 1]
         members = labels[part] == piece
         hounsfield = values[part][members]
-        if np.quantile(hounsfield, 0.9) > LIGHTEST_LUNG or hounsfield.std() > EVEN:
+        if np.quantile(hounsfield, 0.75) > LIGHTEST_LUNG or hounsfield.std() > EVEN:
             continue
         columns = members.any(2)
         under = labels[part[0], part[1], : part[2].start]

@@ -22,6 +22,8 @@ REACH = 30.0  # mm: from the wide part of a lung into its recesses
 SMALLEST_LUNG = 100.0  # mL of aerated lung in one piece
 SCARCE_AIR = 0.05  # share of the scan: with less of the room's air, the field of view lies within the body
 LOWER_PART = 0.6  # share of the lungs' height in which gas and thin edges are looked for
+HIDDEN = 4.0  # mm that an edge goes on, too thin to show
+EDGE = -250.0  # HU: a thin edge is denser than lung, for tissue on both sides blurs into it
 MARGIN = 3  # coarse voxels beside the lungs
 LARGEST_CUT = 0.1  # share of the lungs that may lie open to the sides of the field of view
 LARGEST_END = 0.5  # share of the lungs' widest axial section that may lie in the first or last slice
@@ -69,12 +71,12 @@ def find_lungs(scan: Scan) -> Lungs:
     enclosed = enclosed_air(air)
     mask, gas, samples = _without_gas(enclosed, scan)
     other = ndimage.maximum_filter(gas | (air & ~enclosed), 3) & ~mask
-    edges = lower_edges(mask, other, samples, TISSUE)
+    edges = lower_edges(mask, other, samples, EDGE)
     open_air = air & ~enclosed & (coarse.voxels > ROOM_AIR) & _between(body)
     _check_sides(mask, open_air, coarse)
     flags = _cut_ends(mask, edges, coarse)
     surface = Hull.surface(coarse.voxels, mask, TISSUE)
-    hull = Hull.of_points(np.concatenate([surface, samples.positions(_lowest(edges))]))
+    hull = Hull.of_points(np.concatenate([surface, _tips(edges, samples, coarse)]))
     width, depth, _ = (hull.high - hull.low) * coarse.spacing
     if width < depth and not _parted(mask):
         hull = _with_mirror_image(hull, body[:, :, mask.any((0, 1))], scan.name)
@@ -109,11 +111,13 @@ def _lower_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
     return sides[0], sides[1], slice(0, up.start + int(LOWER_PART * (up.stop - up.start)) + 1)
 
 
-def _lowest(mask: np.ndarray) -> np.ndarray:
-    """Keep the lowest voxel of each column."""
-    below = np.zeros_like(mask)
-    np.logical_or.accumulate(mask[:, :, :-1], axis=2, out=below[:, :, 1:])
-    return mask & ~below
+def _tips(edges: np.ndarray, samples: Samples, coarse: Scan) -> np.ndarray:
+    """Return where the thin edges end, ``(points, 3)`` in coarse voxels: below their lowest samples."""
+    below = np.zeros_like(edges)
+    np.logical_or.accumulate(edges[:, :, :-1], axis=2, out=below[:, :, 1:])
+    points = samples.positions(edges & ~below)
+    points[:, 2] = np.maximum(points[:, 2] - HIDDEN / coarse.spacing[2], -0.5)
+    return points
 
 
 def _parted(mask: np.ndarray) -> bool:
