@@ -5,7 +5,7 @@ from .declaration import DECLARED_FIELDS, Declaration
 from .files import ScanFile, file_stem, natural_order, scan_exists, scan_files, shown
 from .finding import Found, ScanItems, find_scans, scan_items
 from .flags import FLAGS, geometry_flags
-from .formats import FORMATS, PICTURE_ENDINGS, Format, formats_of, is_picture
+from .formats import DICOM, FORMATS, PICTURE_ENDINGS, Format, formats_of, is_picture
 from .grey import check_window
 from .lungs import Lungs, enclosed_air, find_lungs
 from .patient_keys import PatientKeys, share_patient_salt
@@ -20,6 +20,7 @@ __all__ = [
     "AIR",
     "CODES",
     "DECLARED_FIELDS",
+    "DICOM",
     "FLAGS",
     "FORMATS",
     "PICTURE_ENDINGS",
