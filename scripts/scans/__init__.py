@@ -6,7 +6,7 @@ from .declaration import Declaration
 from .files import ScanFile, file_stem, natural_order, scan_exists, scan_files, shown
 from .finding import Found, ScanItems, find_scans, scan_items
 from .flags import FLAGS, geometry_flags
-from .formats import FORMATS, PICTURE_ENDINGS, Format, formats_of, is_picture
+from .formats import DICOM, FORMATS, PICTURE_ENDINGS, Format, formats_of, is_picture
 from .grey import check_window
 from .header import read_header
 from .lungs import Lungs, enclosed_air, find_lungs
@@ -22,6 +22,7 @@ __all__ = [
     "AIR",
     "CODES",
     "DECLARED_FIELDS",
+    "DICOM",
     "FLAGS",
     "FORMATS",
     "PICTURE_ENDINGS",

@@ -144,11 +144,14 @@ class _Search:
 
     def walk(self) -> Iterator[tuple[str, list[ScanFile]]]:
         """Give each folder below the top once, with the files in it that can be opened, in natural order."""
-        entered: set[str] = set()
+        above = {str(folder) for folder in self.top.resolve().parents}  # to which a link may lead back
+        entered = set(above)
         closed: list[OSError] = []
         for folder, folders, names in os.walk(self.top, followlinks=True, onerror=closed.append):
             real = os.path.realpath(folder)
             if real in entered:
+                if real in above:
+                    self.pass_over(folder, "a link back to a folder above")
                 folders.clear()
                 continue
             entered.add(real)

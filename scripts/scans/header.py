@@ -9,6 +9,7 @@ import nibabel
 import numpy as np
 
 from .files import ScanFile, scan_files
+from .formats import DICOM, formats_of
 
 __all__ = ["read_header"]
 
@@ -20,7 +21,14 @@ DICOM_TAGS = {
     "kilovolts": "KVP",
     "slice_thickness": "SliceThickness",
 }
-NOT_READ = (OSError, EOFError, ValueError, RuntimeError, nibabel.filebasedimages.ImageFileError)
+NOT_READ = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    nibabel.filebasedimages.ImageFileError,
+    nibabel.wrapstruct.WrapStructError,
+)
 
 
 def read_header(item: Mapping[str, Any]) -> dict[str, Feature]:
@@ -41,14 +49,12 @@ def read_header(item: Mapping[str, Any]) -> dict[str, Feature]:
             chosen = set(item.get("slices", ()))
             files = [file for file in files if not chosen or re.split(r"[/\\]", file.name)[-1] in chosen]
             return _of_slices(files)
-        if image.lower().endswith((".nii", ".nii.gz")):
-            header: Any = nibabel.load(image)
-            return {
-                "format": "nifti",
-                "stored_type": str(header.get_data_dtype()),
-                **_geometry(header.shape, header.affine),
-            }
-        return _of_itk(image)
+        ((file, format_),) = formats_of(files).items()
+        if format_ is None or format_.header is None:
+            return {}
+        shape, affine, stored_type = format_.header(file)
+        found: dict[str, Feature] = {"format": format_.name.lower(), "stored_type": stored_type}
+        return found if affine is None else found | _geometry(shape, affine)
     except NOT_READ:
         return {}
 
@@ -76,32 +82,12 @@ def _geometry(shape: tuple[int, ...], affine: np.ndarray) -> dict[str, Feature]:
     }
 
 
-def _of_itk(image: str) -> dict[str, Feature]:
-    import SimpleITK as sitk
-
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(image)
-    reader.ReadImageInformation()
-    found: dict[str, Feature] = {
-        "format": Path(image).suffix.lower().lstrip("."),
-        "stored_type": sitk.GetPixelIDValueAsString(reader.GetPixelID()),
-    }
-    if reader.GetDimension() != 3:
-        return found
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(reader.GetDirection(), (3, 3)) * reader.GetSpacing()
-    return found | _geometry(reader.GetSize(), np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
-
-
 def _of_slices(files: list[ScanFile]) -> dict[str, Feature]:
     """Describe a folder of slices by one in its middle: a scan's slices share their settings."""
     if not files:
         return {}
     middle = files[len(files) // 2]
-    with middle.open() as file:
-        start = file.read(132)
-    if start[128:] != b"DICM":
+    if formats_of([middle])[middle] is not DICOM:
         return {"format": Path(middle.name).suffix.lower().lstrip("."), "slices": float(len(files))}
     return {"format": "dicom", "slices": float(len(files)), **_of_dicom(middle)}
 

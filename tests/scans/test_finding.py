@@ -95,3 +95,59 @@ def test_links_are_followed_once(tree):
 def test_a_pipe_in_a_folder_does_not_stop_the_walk(tree):
     os.mkfifo(tree / "series" / "pipe")
     assert len(paths(tree)) == 6
+
+
+DROPPINGS = (
+    "._a.nii.gz",
+    ".DS_Store",
+    "Thumbs.db",
+    "desktop.ini",
+    "__MACOSX/._a.nii",
+    "@eaDir/a.nii",
+    ".git/b.nii",
+)
+
+
+def test_what_systems_leave_is_passed_over_in_folders_slices_and_zips(tree, tmp_path):
+    clean = relative(paths(tree), tree)
+    for name in DROPPINGS:
+        for folder in (tree, tree / "series"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(b"\0\5\x16\7" + bytes(128) + b"DICM")
+    assert relative(paths(tree), tree) == clean
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        for name in ("scans/a.nii.gz", *(f"scans/{name}" for name in DROPPINGS)):
+            archive.writestr(name, "x")
+    assert relative(paths(tmp_path / "z.zip"), tmp_path) == ["z.zip::scans/a.nii.gz"]
+
+
+def test_links_and_pipes_are_named_never_skipped_unsaid(tree):
+    os.mkfifo(tree / "pipe")
+    (tree / "dead").symlink_to(tree / "nowhere")
+    (tree / "dead.nii.gz").symlink_to(tree / "nowhere")
+    found = find_scans([tree])
+    assert str(tree / "dead.nii.gz") in [scan.path for scan in found.scans]  # to be refused by name
+    named = {name.rpartition("/")[2]: why for name, why in found.passed_over.items()}
+    assert named["pipe"] == "neither a file nor a folder"
+    assert named["dead"].startswith("a link that leads nowhere")
+
+
+def test_a_folder_that_may_not_be_entered_is_named_to_be_refused(tree, monkeypatch):
+    scandir = os.scandir
+
+    def closed(path):
+        if str(path).endswith("/b"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert "b" in relative(paths(tree), tree)
+
+
+def test_files_without_an_ending_are_what_their_first_bytes_say(tree):
+    nifti = bytearray(400)
+    nifti[:4], nifti[344:347] = b"\x5c\1\0\0", b"n+1"
+    for name, start in (("a", bytes(nifti)), ("b", b"NRRD0004\n"), ("c", b"\x93NUMPY"), ("d", b"text")):
+        (tree / "bare").mkdir(exist_ok=True)
+        (tree / "bare" / name).write_bytes(start)
+    assert relative(paths(tree / "bare"), tree / "bare") == ["a", "b", "c"]

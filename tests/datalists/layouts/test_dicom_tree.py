@@ -1,19 +1,41 @@
+import shutil
+from pathlib import Path
+
 import pytest
+from scan_writers import write_series
+from toy_chest import chest
 
 from scripts.datalists import Request
 from scripts.datalists.building import collect_scans
 from scripts.errors import UserError
 
+SCOUT = {"ImageOrientationPatient": [1, 0, 0, 0, 0, -1], "ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}
+PDF = {"Modality": "DOC", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.104.1"}
+VOLUME = chest((12.0, 11.0, 20.0))
+
+
+def write(folder, number, study, volume=VOLUME, **tags):
+    uids = {"StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.{number}", "SeriesNumber": number}
+    return write_series(folder, *volume, **{**uids, **tags})
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tree")
+    write(root / "p1/study/ct", 2, "1.2.1")
+    write(root / "p1/study/scout", 1, "1.2.1", keep=[2], **SCOUT)
+    write(root / "p1/study/pdf", 9, "1.2.1", keep=[2], **PDF)
+    write(root / "p10/study/ct", 2, "1.2.10", PatientID="p10")
+    write(root / "p2", 2, "1.2.2", PatientID="p2")
+    for number, kernel in ((2, "B40f"), (3, "B70f")):
+        write(root / f"p3/study/{kernel}", number, "1.2.3", PatientID="p3", ConvolutionKernel=kernel)
+    (root / "DICOMDIR").write_bytes(b"")
+    return root
+
 
 @pytest.fixture
-def root(grow):
-    return grow(
-        *(f"p1/study/ct/{k}.dcm" for k in range(5)),
-        "p1/study/scout/0.dcm",
-        "p10/study/ct/0",
-        "p2/0.dcm",
-        "DICOMDIR",
-    )
+def root(tree, tmp_path):
+    return Path(shutil.copytree(tree, tmp_path / "data"))
 
 
 def collect(root, csv, **more):
@@ -24,37 +46,39 @@ def images(collection):
     return [(item["image"], item["patient"], item["label"]) for item in collection.items]
 
 
-def test_a_path_or_else_the_patients_folder_is_the_scan(root, table):
-    csv = table("patient,path,label", "a,p1/study/ct,2", "b,p1/study/scout,0", "p10,,1", "p2,,0")
+def test_of_a_study_the_readers_own_choice_is_the_scan(root, table):
+    csv = table("patient,path,label", "a,p1,2", "p10,,1", "p2,,0")
     collection = collect(root, csv)
     assert images(collection) == [
         ("p1/study/ct", "scans-a", 2),
-        ("p1/study/scout", "scans-b", 0),
         ("p10/study/ct", "scans-p10", 1),
         ("p2", "scans-p2", 0),
     ]
-    assert collection.left_out == {}
+    left_out = collection.left_out
+    assert left_out["scouts, projections or maps in other units"] == ["p1/study/series 1"]
+    assert [Path(name).parent.name for name in left_out["DICOM of modality DOC"]] == ["pdf"]
+    assert left_out["not in scans.csv"] == ["p3/study/B40f", "p3/study/B70f"]
 
 
-def test_several_series_are_refused_unless_a_rule_is_chosen(root, table):
-    csv = table("patient,label", "p1,2")
-    with pytest.raises(UserError, match="line 2: p1 holds 2 series: p1/study/ct, p1/study/scout; name one"):
-        collect(root, csv)
-    largest = collect(root, csv, series="largest")
-    assert images(largest) == [("p1/study/ct", "scans-p1", 2)]
-    assert largest.left_out["not the largest series"] == ["p1/study/scout"]
-    assert [image for image, *_ in images(collect(root, csv, series="all"))] == [
-        "p1/study/ct",
-        "p1/study/scout",
-    ]
-    with pytest.raises(UserError, match="--series first: expected largest or all"):
-        collect(root, csv, series="first")
+def test_two_equal_kernels_are_refused_until_one_is_named(root, table):
+    with pytest.raises(
+        UserError, match=r"line 2: p3: several series fit: 2 \(15 slices .*B40F\), 3 \(.*; choose"
+    ):
+        collect(root, table("patient,label", "p3,2"))
+    named = collect(root, table("patient,label,series", "p3,2,3"))
+    assert [(item["image"], item["series"]) for item in named.items] == [("p3/study/B70f", "3")]
 
 
-def test_folders_that_no_row_names_are_reported(root, table):
-    assert collect(root, table("patient,label", "p2,1")).left_out == {
-        "not in scans.csv": ["p1/study/ct", "p1/study/scout", "p10/study/ct"]
-    }
+def test_all_series_are_those_of_a_chest_not_documents(root, table):
+    everything = collect(root, table("patient,label", "p1,2", "p3,0"), series="all")
+    assert [item["image"] for item in everything.items] == ["p1/study/ct", "p3/study/B40f", "p3/study/B70f"]
+    with pytest.raises(UserError, match=r"--series largest: expected all"):
+        collect(root, table("patient,label", "p1,2"), series="largest")
+
+
+def test_a_path_without_a_scan_is_missing(root, table):
+    with pytest.raises(UserError, match=r"names 1 scans that are not under .*: p1/study/pdf"):
+        collect(root, table("patient,path,label", "a,p1/study/pdf,2"))
 
 
 def test_one_folder_for_everything_is_parted_by_the_rows_files(grow, table):
@@ -77,11 +101,12 @@ def test_links_that_lead_in_circles_end(root, table):
     ("lines", "message"),
     [
         (["patient", "p1"], "no column 'label'"),
-        (["patient,label", "p3,1"], "names 1 scans that are not under .*: p3"),
-        (["path,patient,label", "p2/0.dcm,a,1", "p2/0.dcm,a,1"], "line 3: p2/0.dcm is there twice"),
+        (["patient,label", "p4,1"], "names 1 scans that are not under .*: p4"),
+        (["path,patient,label", "p2/1.txt,a,1", "p2/1.txt,a,1"], "line 3: p2/1.txt is there twice"),
         (["path,patient,label", "p2,a,1", "p2,a,1"], "1 scans are named twice: p2"),
     ],
 )
 def test_a_wrong_table_is_refused(root, table, lines, message):
+    (root / "p2" / "1.txt").write_text("a file", encoding="utf-8")
     with pytest.raises(UserError, match=message):
         collect(root, table(*lines))
