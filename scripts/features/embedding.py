@@ -16,7 +16,7 @@ from scripts.transforms import ScanDataset
 
 __all__ = ["Features", "embed", "joined"]
 
-TEXTS = ("name", "patient", "source", "flags", "refusal")
+TEXTS = ("name", "patient", "source", "content", "flags", "refusal")
 UNKNOWN = -1  # the label of a scan without one
 
 
@@ -30,6 +30,7 @@ class Features:
         name: of each scan, as outputs show it.
         patient: whose it is; a scan without a patient is its own.
         source: where it comes from, or "".
+        content: hash of its voxels in HU, the same in every format, or "".
         flags: words parted by spaces.
         refusal: why it was refused, or "".
         encoder: name and SHA-256 of the encoder, and its precision.
@@ -40,6 +41,7 @@ class Features:
     name: tuple[str, ...]
     patient: tuple[str, ...]
     source: tuple[str, ...]
+    content: tuple[str, ...]
     flags: tuple[str, ...]
     refusal: tuple[str, ...]
     encoder: str
@@ -118,7 +120,7 @@ def embed(
         else:
             with torch.inference_mode():
                 feature = encoder.features(grid.as_tensor()[None].to(device))[0].cpu()
-        yield _row(item, feature, str(grid.meta.get("flags", "")), reason, named)
+        yield _row(item, feature, grid.meta, reason, named)
 
 
 def joined(rows: Sequence[Features]) -> Features:
@@ -136,7 +138,11 @@ def joined(rows: Sequence[Features]) -> Features:
 
 
 def _row(
-    item: Mapping[str, Any], feature: torch.Tensor, flags: str, reason: Mapping[str, str], encoder: str
+    item: Mapping[str, Any],
+    feature: torch.Tensor,
+    meta: Mapping[str, Any],
+    reason: Mapping[str, str],
+    encoder: str,
 ) -> Features:
     name = str(item.get("name") or item["image"])
     return Features(
@@ -145,7 +151,8 @@ def _row(
         name=(name,),
         patient=(str(item.get("patient") or name),),
         source=(str(item.get("source") or ""),),
-        flags=(flags,),
+        content=(str(meta.get("content_hash", "")),),
+        flags=(str(meta.get("flags", "")),),
         refusal=(f"[{reason['code']}] {reason['message']}" if reason["code"] else "",),
         encoder=encoder,
     )

@@ -22,7 +22,7 @@ def data_set(count, seed=0, shift=0.0, source="", apart=4.0):
     values[:, 0] -= shift / 2  # and makes the healthy look ill
     names = tuple(f"{source}{index}" for index in range(count))
     empty = ("",) * count
-    return Features(values, labels, names, names, (source,) * count, empty, empty, "small 0 float32")
+    return Features(values, labels, names, names, (source,) * count, empty, empty, empty, "small 0 float32")
 
 
 def accuracy(probabilities, features):
