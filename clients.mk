@@ -16,15 +16,15 @@ clients:  ## run every client and print one line for each
 	done; exit $$failed
 
 client-zoo: $(CLIENT_RUN)/model.pt  ## pack a release
-	.venv/bin/python -m scripts.delivery.pack --ckpt_path $< --recipe configs/recipe_demo.yaml --output_dir results/clients/zoo
+	.venv/bin/python -m scripts.delivery.pack --ckpt_path $< --output_dir results/clients/zoo
 
 client-export: .venv-export/ready $(CLIENT_RUN)/model.pt  ## export, and compare with eager PyTorch
 	.venv-export/bin/python -m scripts.delivery.export --ckpt_path $(CLIENT_RUN)/model.pt \
-		--recipe configs/recipe_demo.yaml --output_dir results/clients/export
+		--output_dir results/clients/export
 
 client-processes: $(CLIENT_RUN)/model.pt  ## evaluate by two processes
 	.venv/bin/python -m torch.distributed.run --standalone --nproc_per_node 2 -m monai.bundle run evaluation --config_file \
-		"['configs/train.yaml','configs/recipe_demo.yaml','configs/evaluate.yaml','configs/multi_gpu_evaluate.yaml']" \
+		"['configs/train.yaml','configs/evaluate.yaml','configs/multi_gpu_evaluate.yaml']" \
 		--dataset_dir $(CLIENT_RUN)/phantoms --output_dir $(CLIENT_RUN) --val_batch_size 1 --report False 2> /dev/null
 
 client-federated: .venv-federated/ready  ## two sites in NVFlare's simulator
@@ -44,8 +44,8 @@ client-deploy: deploy-demo
 dicom-demo: .venv-dicom/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## answer a phantom's DICOM series in DICOM
 	rm -rf results/dicom_demo
 	.venv-dicom/bin/python -m monai.bundle run inference \
-		--config_file "['configs/inference.yaml','configs/recipe_demo.yaml',$(DEMO_LOBES:%='configs/recipe_lobe_box.yaml',)'configs/dicom.yaml']" \
-		--scans $(DEMO_PHANTOM)/series --ckpt_path $(DEMO_WEIGHTS) $(DEMO_LOBES:%=--lobe_ckpt_path %) --output_dir results/dicom_demo
+		--config_file "['configs/inference.yaml','configs/dicom.yaml']" \
+		--scans $(DEMO_PHANTOM)/series --ckpt_path $(DEMO_WEIGHTS) --output_dir results/dicom_demo
 	.venv-dicom/bin/python -m scripts.delivery.dicom --series $(DEMO_PHANTOM)/series --lobes $(DEMO_PHANTOM)/lobes.nii.gz \
 		--output results/dicom_demo/dicom/0000_series/known_lobes.dcm
 	.venv-dicom/bin/python -m scripts.delivery.dicom.pictures --series $(DEMO_PHANTOM)/series \
@@ -54,17 +54,16 @@ dicom-demo: .venv-dicom/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## an
 label-demo: .venv-monailabel/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## ask MONAI Label about a phantom
 	rm -rf results/label_demo_answer
 	.venv-monailabel/bin/python -m monai.bundle run inference \
-		--config_file "['configs/inference.yaml','configs/recipe_demo.yaml']" \
+		--config_file configs/inference.yaml \
 		--scans $(DEMO_PHANTOM)/series --ckpt_path $(DEMO_WEIGHTS) --output_dir results/label_demo_answer
 	.venv-monailabel/bin/python examples/monai_label/demo.py --scan $(DEMO_PHANTOM)/scan.nii.gz \
 		--work_dir results/label_demo --answers results/label_demo_answer/predictions.csv \
-		--ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml \
-		$(DEMO_LOBES:%=--lobe_ckpt_path %) --lobe_recipe recipe_lobes_demo.yaml
+		--ckpt_path $(DEMO_WEIGHTS) $(DEMO_LOBES:%=--lobe_ckpt_path %)
 
 deploy-demo: .venv-deploy/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## run the MONAI Deploy application
 	rm -rf results/deploy_demo
 	ulimit -S -s 32768; .venv-deploy/bin/python examples/deploy/app.py --input $(DEMO_PHANTOM)/series --output results/deploy_demo \
-		--ckpt_path $(DEMO_WEIGHTS) --recipe recipe_demo.yaml
+		--ckpt_path $(DEMO_WEIGHTS)
 	@objects=$$(find results/deploy_demo/dicom -name '*.dcm' | wc -l); \
 		echo "$$objects DICOM objects: results/deploy_demo/dicom"; test $$objects -gt 0
 
@@ -75,6 +74,7 @@ results/random_model.pt: $(READY)
 	mkdir -p results
 	.venv/bin/python -c "import torch; from scripts.networks import pa_66_m; torch.manual_seed(0); \
 		torch.save(pa_66_m(spatial_shape=(40, 40, 32)).state_dict(), '$@')"
+	.venv/bin/python -m scripts describe $@ --config_file configs/inference.yaml --spatial_shape "[40,40,32]"
 
 
 $(CLIENT_RUN)/model.pt: $(READY)  # learnt in a minute, from a few phantoms: enough for clients to have something to load

@@ -1,10 +1,20 @@
-"""The parts that the configs name, one room a stage of a scan's walk."""
+"""The parts that the configs name, one room a stage of a scan's walk; and :class:`Predictor`, for Python."""
 
 from pathlib import Path
+from typing import Any
 
-__all__ = ["bundle_root"]
+__all__ = ["Predictor", "bundle_root"]
 
 
 def bundle_root() -> str:
     """Return the folder that holds configs/ and scripts/, wherever the command was typed."""
     return str(Path(__file__).resolve().parents[1])
+
+
+def __getattr__(name: str) -> Any:
+    """Load :class:`scripts.answering.Predictor` when it is asked for: the rest does without torch."""
+    if name == "Predictor":
+        from scripts.answering import Predictor
+
+        return Predictor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -39,7 +39,7 @@ class GrowingTable:
         """Append rows, each with its position among all."""
         rows = list(rows)
         self.rows += rows
-        with self.own_path.open("a", newline="") as file:
+        with self.own_path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns).writerows(row for _, row in rows)
 
     def finish(self) -> list[Mapping[str, Any]]:
@@ -52,7 +52,7 @@ class GrowingTable:
         return rows
 
     def _write(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-        with path.open("w", newline="") as file:
+        with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(rows)

@@ -8,6 +8,7 @@ from monai.bundle import ConfigWorkflow
 from small_encoder import SMALL, install
 
 from scripts import bundle_root
+from scripts.checkpoints import CalibrationRecord, describe, read_configs
 from scripts.networks import ENCODERS, OWN_FILE
 from scripts.phantoms import write_data_set
 
@@ -76,6 +77,45 @@ def grow(tmp_path):
 def small():
     """The settings of a training that takes seconds."""
     return {"spatial_shape": [24, 24, 16], "max_epochs": 2, "batches_per_epoch": 1, "num_workers": 0}
+
+
+@pytest.fixture(scope="session")
+def save_model():
+    """Save a network with random weights as a config describes it, its model file beside it; return it."""
+
+    def save(path, *overlays, base="inference.yaml", seed=0, facts=None, **override):
+        parser = read_configs([Path(bundle_root(), "configs", name) for name in (base, *overlays)])
+        parser.update(pairs=override)
+        parser.parse(reset=True)
+        torch.manual_seed(seed)
+        network = parser.get_parsed_content("network_def").eval()
+        torch.save(network.state_dict(), path)
+        describe(parser).model_copy(update=facts or {}).write(path)
+        return network
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def calibration_record():
+    """Make a calibration with a temperature of its own, as a model file holds it."""
+
+    def make(
+        temperature=1.25, classes=("non-pneumonia", "other pneumonia", "COVID-19"), threshold=0.5, **more
+    ):
+        prior = [0.4, 0.3, 0.3] if len(classes) == 3 else [1 / len(classes)] * len(classes)
+        content = {
+            "class_names": list(classes),
+            "temperature": temperature,
+            "at_end_of_range": False,
+            "training_prior": prior,
+            "sensitivity": 0.95,
+            "thresholds": {name: {"value": threshold, "interval_95_percent": None} for name in classes},
+            "fitted_on": {"scans": 7},
+        }
+        return CalibrationRecord(**content | more)
+
+    return make
 
 
 @pytest.fixture(scope="session")

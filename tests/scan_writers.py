@@ -31,9 +31,12 @@ def write_itk(path, array, affine):
 def write_series(folder, array, affine, keep=None, **tags):
     """Write slices as DICOM, in shuffled file order, all with one SOPInstanceUID; tags may depend on k."""
     pytest.importorskip("pydicom")
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     order = np.random.default_rng(1).permutation(array.shape[2])
-    told_apart = [tags.get(tag) for tag in ("PatientID", "SeriesInstanceUID", "SeriesNumber", "SOPClassUID")]
+    told_apart = [
+        tags.get(tag)
+        for tag in ("PatientID", "SeriesInstanceUID", "SeriesNumber", "SOPClassUID", "AcquisitionNumber")
+    ]
     prefix = f"{zlib.crc32(repr(told_apart).encode()):08x}-" if any(told_apart) else ""
     for number, k in enumerate(order):
         if keep is None or k in keep:
@@ -44,12 +47,16 @@ def write_series(folder, array, affine, keep=None, **tags):
     return folder
 
 
-def write_enhanced(path, array, affine):
-    """Write one enhanced multi-frame CT, its frames in reversed order."""
+def write_enhanced(path, array, affine, storage_class="1.2.840.10008.5.1.4.1.1.2.1", rescale=None):
+    """Write one enhanced multi-frame CT, its frames in reversed order.
+
+    `rescale(k)` gives slope and intercept of a slice; None: all frames share one.
+    """
     pydicom = pytest.importorskip("pydicom")
-    frames = [_slice(array[:, :, k], affine, k) for k in reversed(range(array.shape[2]))]
+    order = list(reversed(range(array.shape[2])))
+    frames = [_slice(array[:, :, k], affine, k, *(rescale(k) if rescale else (1, -1024))) for k in order]
     whole = _slice(array[:, :, 0], affine, 0)
-    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2.1"
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = storage_class
     whole.NumberOfFrames = len(frames)
     whole.PixelData = b"".join(frame.PixelData for frame in frames)
 
@@ -62,11 +69,15 @@ def write_enhanced(path, array, affine):
     shared, whole.PerFrameFunctionalGroupsSequence = pydicom.Dataset(), pydicom.Sequence()
     shared.PlaneOrientationSequence = group(ImageOrientationPatient=whole.ImageOrientationPatient)
     shared.PixelMeasuresSequence = group(PixelSpacing=whole.PixelSpacing)
-    shared.PixelValueTransformationSequence = group(RescaleSlope=1, RescaleIntercept=-1024)
+    if rescale is None:
+        shared.PixelValueTransformationSequence = group(RescaleSlope=1, RescaleIntercept=-1024)
     whole.SharedFunctionalGroupsSequence = pydicom.Sequence([shared])
     for frame in frames:
         own = pydicom.Dataset()
         own.PlanePositionSequence = group(ImagePositionPatient=frame.ImagePositionPatient)
+        if rescale:
+            scale = {"RescaleSlope": frame.RescaleSlope, "RescaleIntercept": frame.RescaleIntercept}
+            own.PixelValueTransformationSequence = group(**scale)
         whole.PerFrameFunctionalGroupsSequence.append(own)
     for tag in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "RescaleSlope"):
         delattr(whole, tag)
@@ -97,7 +108,7 @@ def write_zip(path, folder, prefix="CP/1/2"):
     return path
 
 
-def _slice(plane, affine, k):
+def _slice(plane, affine, k, slope=1, intercept=-1024):
     import pydicom
 
     lps = np.diag([-1, -1, 1, 1]) @ affine
@@ -114,6 +125,6 @@ def _slice(plane, affine, k):
     slice_.Rows, slice_.Columns = plane.shape[1], plane.shape[0]
     slice_.SamplesPerPixel, slice_.PhotometricInterpretation = 1, "MONOCHROME2"
     slice_.BitsAllocated, slice_.BitsStored, slice_.HighBit, slice_.PixelRepresentation = 16, 12, 11, 0
-    slice_.RescaleSlope, slice_.RescaleIntercept = 1, -1024
-    slice_.PixelData = (plane.T.clip(-1024) + 1024).astype(np.uint16).tobytes()
+    slice_.RescaleSlope, slice_.RescaleIntercept = slope, intercept
+    slice_.PixelData = np.round((plane.T.clip(-1024) - float(intercept)) / slope).astype(np.uint16).tobytes()
     return slice_

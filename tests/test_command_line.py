@@ -9,6 +9,7 @@ from scripts.errors import UserError
 
 MONAI = str(Path("site-packages", "monai", "bundle", "__main__.py"))
 KNOBS = """
+bundle_root: .  # as every base has it
 max_epochs: 300
 num_workers: null
 window: [-500, 1500]

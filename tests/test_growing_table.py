@@ -1,8 +1,8 @@
 from several_processes import in_processes
 
-from scripts.evaluation import read_predictions
 from scripts.growing_table import GrowingTable
 from scripts.processes import rank
+from scripts.statistics import read_predictions
 
 
 def test_processes_rows_are_merged_by_position_into_one_file(tmp_path):

@@ -78,7 +78,7 @@ def test_a_user_s_mistake_is_one_line_from_any_folder_and_any_run(tmp_path):
 
 
 def test_python_m_preview_draws(names):
-    (command,) = re.findall(r"`(python -m scripts.transforms.preview .+?)`", (ROOT / "README.md").read_text())
+    (command,) = re.findall(r"`(python -m scripts preview .+?)`", (ROOT / "README.md").read_text())
     done = run(filled_in(command, names))
     assert done.returncode == 0, done.stderr
     assert list(Path(names["PICTURES"]).glob("*.png"))

@@ -1,10 +1,10 @@
 """MONAI Deploy: DICOM in, this bundle, DICOM out.
 
-python examples/deploy/app.py --input DICOM_FOLDER --output OUT --ckpt_path model.pt [--recipe recipe_X.yaml]
+python examples/deploy/app.py --input DICOM_FOLDER --output OUT --ckpt_path model.pt
 
-The SDK finds the CT series among what lies in the folder; the bundle itself, as ``run inference`` runs it,
-reads, checks and answers for them, so that an answer here is the answer there. docs/dicom.md says why the
-SDK's own bundle operator is not used.
+The SDK finds the CT series among what lies in the folder; the bundle's predictor, of which ``run inference``
+is made, reads, checks and answers for them, so that an answer here is the answer there. docs/dicom.md
+says why the SDK's own bundle operator is not used.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from monai.bundle import ConfigWorkflow
 from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Fragment, Operator, OperatorSpec
 from monai.deploy.operators.dicom_data_loader_operator import DICOMDataLoaderOperator
@@ -25,38 +24,42 @@ CT_SERIES = json.dumps({"selections": [{"name": "CT", "conditions": {"Modality":
 
 
 class BundleOperator(Operator):
-    """Run the bundle on the selected series; write answers, and DICOM objects in the series' own studies."""
+    """Answer for the selected series; write answers, and DICOM objects in the series' own studies."""
 
-    def __init__(
-        self, fragment: Fragment, output: Path, ckpt_path: Path, recipes: list[str], **kwargs: Any
-    ) -> None:
+    def __init__(self, fragment: Fragment, output: Path, ckpt_path: Path, **kwargs: Any) -> None:
         self.output = output
         self.ckpt_path = ckpt_path
-        self.recipes = recipes
-        self.status: Any = 0
+        self.status = 0
         super().__init__(fragment, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
         spec.input("series")
 
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
+        from scripts import Predictor  # on the path since the program started
+        from scripts.answering import HeatMapFiles, PredictionFiles
+        from scripts.delivery.dicom import DicomObjects
+
         studies = op_input.receive("series")
         series = [selected.series for study in studies for selected in study.selected_series]
         if not series:
             raise SystemExit("error: no CT series in the input folder")
-        scans = [str(self._folder(one)) for one in series]
-        names = ["inference.yaml", *self.recipes, "dicom.yaml"]
-        configs = [str(ROOT / "configs" / name) for name in names]
-        workflow = ConfigWorkflow(
-            configs, workflow_type="inference", run_id="inference", logging_file=False,
-            scans=scans, output_dir=str(self.output), num_workers=0, ckpt_path=str(self.ckpt_path),
-        )  # fmt: skip
-        workflow.initialize()
-        try:
-            workflow.run()
-        except SystemExit as refused:  # a scan was refused; the application ends by itself, then main says so
-            self.status = refused.code
-        workflow.finalize()
+        predictor = Predictor(self.ckpt_path)
+        version = json.loads((ROOT / "configs" / "metadata.json").read_text())["version"]
+        sinks = [
+            PredictionFiles(self.output, version),
+            HeatMapFiles(self.output),
+            DicomObjects(self.output, version),
+        ]  # fmt: skip
+        for sink in sinks:
+            sink.start(predictor)
+        for answer in predictor.predict([self._folder(one) for one in series], batch_size=1, explain=True):
+            self.status |= bool(answer.refusal)
+            print(f"{answer.name}: {answer.prediction or answer.reason}")
+            for sink in sinks:
+                sink.take(answer)
+        for sink in sinks:
+            sink.finish()
 
     def _folder(self, series: Any) -> Path:
         """Link the files of one series into a folder: several series may share the input folder."""
@@ -81,9 +84,7 @@ class ChestCtApplication(Application):
         once = CountCondition(self, 1)  # else it loads the folder again and again
         load = DICOMDataLoaderOperator(self, once, input_folder=given.input, name="load")
         select = DICOMSeriesSelectorOperator(self, rules=CT_SERIES, all_matched=True, name="select")
-        answer = self.answer = BundleOperator(
-            self, given.output.resolve(), given.ckpt_path, given.recipe, name="answer"
-        )
+        answer = self.answer = BundleOperator(self, given.output.resolve(), given.ckpt_path, name="answer")
         self.add_flow(load, select, {("dicom_study_list", "dicom_study_list")})
         self.add_flow(select, answer, {("study_selected_series_list", "series")})
 
@@ -96,9 +97,6 @@ def main() -> None:
     parser.add_argument("--input", type=Path, required=True, help="folder of DICOM files")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--ckpt_path", type=Path, required=True)
-    parser.add_argument(
-        "--recipe", nargs="*", default=[], help="recipe_X.yaml that the checkpoint was trained with"
-    )
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.WARNING)
     sys.path.insert(0, str(ROOT))

@@ -14,6 +14,7 @@ from nvflare.app_opt.pt.recipes.fedavg import FedAvgRecipe
 from nvflare.recipe import SimEnv
 
 from scripts import bundle_root
+from scripts.checkpoints import describe, read_configs
 from scripts.networks import pa_66_m
 from scripts.phantoms import write_data_set
 
@@ -52,10 +53,16 @@ def main() -> None:
 
 
 def _save_plain(path: Path, target: Path) -> None:
-    """Save NVFlare's global model as the state dict that every part of the bundle reads."""
+    """Save NVFlare's global model as the state dict that every part of the bundle reads, and its model file.
+
+    The hashes of the sites' scans stay at the sites, in the model files of their own runs.
+    """
     network = pa_66_m(spatial_shape=SHAPE)
     network.load_state_dict(torch.load(path, weights_only=True)["model"])
     torch.save(network.state_dict(), target)
+    config = read_configs([Path(bundle_root(), "configs", "inference.yaml")])
+    config["spatial_shape"] = list(SHAPE)
+    describe(config).write(target)
 
 
 if __name__ == "__main__":

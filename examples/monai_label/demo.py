@@ -1,12 +1,12 @@
 r"""Start MONAI Label on this machine's loopback, ask it about one scan, print its answers, and stop it.
 
 python examples/monai_label/demo.py --scan SCAN.nii.gz --work_dir DIR \
-    [--ckpt_path model.pt] [--recipe recipe_X.yaml] \
-    [--lobe_ckpt_path lobe_model.pt] [--lobe_recipe recipe_Y.yaml] [--answers predictions.csv]
+    [--ckpt_path model.pt] [--lobe_ckpt_path lobe_model.pt] [--answers predictions.csv]
 
-Run it by the Python of MONAI Label's own environment. Without a checkpoint the weights are random: then the
-demo shows that the parts talk to each other, not what a trained network says. With the answers of
-``run inference`` for the same scan, it fails where the server's probabilities differ from them.
+Run it by the Python of MONAI Label's own environment. Each checkpoint has its model file beside it. Without a
+checkpoint the weights are random: then the demo shows that the parts talk to each other, not what a trained
+network says. With the answers of ``run inference`` for the same scan, it fails where the server's
+probabilities differ from them.
 """
 
 import argparse
@@ -37,25 +37,31 @@ HOST = "127.0.0.1"
 
 
 def stage_bundle(folder: Path, options: argparse.Namespace) -> None:
-    """Lay out the bundle as a release has it: configs with recipes applied, scripts, weights in models/."""
-    from scripts.delivery.resolved import read_configs, resolved_metadata, resolved_text
+    """Lay out the bundle as a release has it: scripts, weights in models/, configs that fit them."""
+    from scripts.checkpoints import ModelFile, describe, model_file_path, read_configs
+    from scripts.delivery.resolved import config_of_model, resolved_metadata, resolved_text
 
     (folder / "models").mkdir(parents=True)
     (folder / "scripts").symlink_to(ROOT / "scripts")
     shutil.copytree(ROOT / "configs", folder / "configs")
     stages = (
-        ("inference", options.recipe, options.ckpt_path, "model.pt"),
-        ("inference_lobes", options.lobe_recipe, options.lobe_ckpt_path, "lobe_model.pt"),
+        ("inference", options.ckpt_path, "model.pt"),
+        ("inference_lobes", options.lobe_ckpt_path, "lobe_model.pt"),
     )
-    for config, recipes, checkpoint, name in stages:
-        parser = read_configs([ROOT / "configs" / file for file in (f"{config}.yaml", *recipes)])
-        text = resolved_text(parser, resolved_metadata(parser))
-        (folder / "configs" / f"{config}.json").write_text(text)
+    for config, checkpoint, name in stages:
+        weights = folder / "models" / name
         if checkpoint:
-            shutil.copy(checkpoint, folder / "models" / name)
+            shutil.copy(checkpoint, weights)
+            shutil.copy(model_file_path(checkpoint), model_file_path(weights))
         else:
             torch.manual_seed(0)
-            torch.save(parser.get_parsed_content("network_def").state_dict(), folder / "models" / name)
+            parser = read_configs([ROOT / "configs" / f"{config}.yaml"])
+            torch.save(parser.get_parsed_content("network_def").state_dict(), weights)
+            describe(parser).write(weights)
+        described = ModelFile.of(weights)
+        parser = config_of_model(config, described)
+        text = resolved_text(parser, resolved_metadata(parser, described))
+        (folder / "configs" / f"{config}.json").write_text(text)
 
 
 @contextlib.contextmanager
@@ -71,7 +77,7 @@ def server(app: Path, studies: Path, conf: dict[str, str], log: Path, port: int)
         "--studies",
         str(studies),
     ]
-    with log.open("w") as output:
+    with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             [*command, "--host", HOST, "--port", str(port), *settings],
             stdout=output,
@@ -129,9 +135,7 @@ def main() -> None:
     parser.add_argument("--scan", type=Path, required=True, help="NIfTI")
     parser.add_argument("--work_dir", type=Path, required=True)
     parser.add_argument("--ckpt_path", type=Path, help="of the classifier; random weights without it")
-    parser.add_argument("--recipe", nargs="*", default=[], help="in configs/, that it was trained with")
     parser.add_argument("--lobe_ckpt_path", type=Path, help="of the lobe network; random weights without it")
-    parser.add_argument("--lobe_recipe", nargs="*", default=[], help="in configs/, that it was trained with")
     parser.add_argument("--answers", type=Path, help="predictions.csv of `run inference` for this scan")
     parser.add_argument("--port", type=int, default=8123)
     options = parser.parse_args()

@@ -13,8 +13,33 @@ from typing import Any
 
 from monai.transforms import MapTransform
 from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.exception import MONAILabelError, MONAILabelException
 from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monailabel.tasks.infer.bundle import BundleConstants, BundleInferTask
+
+
+class ClassifierTask(InferTask):
+    """The classifier; its answer is the predictor's, calibrated as in the report."""
+
+    def __init__(self, bundle: str) -> None:
+        from scripts import Predictor  # on the path since the app started
+
+        self.predictor = Predictor(Path(bundle, "models", "model.pt"))
+        names = {name: index for index, name in enumerate(self.predictor.classes)}
+        super().__init__("classification", names, dimension=3, description="Chest CT; research use only")
+
+    def is_valid(self) -> bool:
+        return True
+
+    def __call__(self, request: dict[str, Any]) -> tuple[None, dict[str, Any]]:
+        answer = self.predictor(request["image"])
+        if answer.refusal:
+            raise MONAILabelException(MONAILabelError.INFERENCE_ERROR, answer.reason)
+        scores = [
+            {"idx": index, "label": name, "score": answer.probabilities[name]}
+            for index, name in enumerate(answer.classes)
+        ]
+        return None, {"prediction": scores, "abstain": answer.abstain, "flags": list(answer.flags)}
 
 
 class LobeConstants(BundleConstants):
@@ -64,16 +89,14 @@ class MyApp(MONAILabelApp):
         super().__init__(app_dir, studies, conf, name="Chest CT COVID-19", description="Research use only")
 
     def init_infers(self) -> dict[str, InferTask]:
-        plain: dict[str, Any] = {"add_post_restore": False, "load_strict": True}
-        tasks = {
-            "classification": BundleInferTask(self.bundle, self.conf, type="classification", **plain),
-            "lobe_segmentation": LobeTask(
-                self.bundle, self.conf, const=LobeConstants(), type="segmentation", **plain
-            ),
-        }
-        for name, weights in (("classification", "model.pt"), ("lobe_segmentation", "lobe_model.pt")):
-            if tasks[name].is_valid():
-                tasks[name]._config["model_filename"] = [
-                    weights
-                ]  # else the shortest name in models/ is loaded
-        return {name: task for name, task in tasks.items() if task.is_valid()}
+        tasks: dict[str, InferTask] = {}
+        if Path(self.bundle, "models", "model.pt").is_file():
+            tasks["classification"] = ClassifierTask(self.bundle)
+        lobes = LobeTask(
+            self.bundle, self.conf, const=LobeConstants(), type="segmentation",
+            add_post_restore=False, load_strict=True,
+        )  # fmt: skip
+        if lobes.is_valid():
+            lobes._config["model_filename"] = ["lobe_model.pt"]  # else the shortest name in models/ is loaded
+            tasks["lobe_segmentation"] = lobes
+        return tasks

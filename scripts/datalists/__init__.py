@@ -1,27 +1,26 @@
 """The datalist: which scans there are, what they show, and who is trained on, selected on, reported on."""
 
-from .audit import Audit, audit_datalist, heed_audit
-from .building import CLASSES, Marks, build_datalist
+from .building import Marks, build_datalist
+from .classes import CLASSES, ClassLabels
 from .external import external_items
 from .folds import cross_validation_folds
 from .layouts import LAYOUTS, Request
-from .reading import fold_items, read_datalist
+from .reading import class_names, fold_items, read_datalist
 from .splits import SplitPlan
 from .splitting import split_by_patient
 
 __all__ = [
     "CLASSES",
     "LAYOUTS",
-    "Audit",
+    "ClassLabels",
     "Marks",
     "Request",
     "SplitPlan",
-    "audit_datalist",
     "build_datalist",
+    "class_names",
     "cross_validation_folds",
     "external_items",
     "fold_items",
-    "heed_audit",
     "read_datalist",
     "split_by_patient",
 ]

@@ -1,29 +1,34 @@
 """Make and examine datalists: ``python -m scripts.datalists COMMAND --help``."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
+from scripts.__main__ import main as run_tool
 from scripts.errors import show_user_errors_in_one_line
 
-from . import audit_command, build_command
+from . import build_command
 
-COMMANDS = {
-    "audit": (audit_command, "find what is wrong with a datalist and its scans"),
-    "build": (build_command, "write the datalist of a data set"),
-}
+__all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the arguments and run the command that they name."""
+    """Read the arguments and run the command that they name; ``audit`` is the tool of that name."""
+    own = list(sys.argv[1:] if arguments is None else arguments)
+    if own[:1] == ["audit"]:
+        return run_tool(own)
     parser = argparse.ArgumentParser(prog="python -m scripts.datalists", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (command, purpose) in COMMANDS.items():
-        own = commands.add_parser(name, help=purpose, description=command.__doc__)
-        command.add_arguments(own)
-        own.set_defaults(run=command.run)
-    options = parser.parse_args(arguments)
+    commands.add_parser("audit", help="find what is wrong with a datalist and its scans", add_help=False)
+    build = commands.add_parser(
+        "build", help="write the datalist of a data set", description=build_command.__doc__
+    )
+    build_command.add_arguments(build)
+    build.set_defaults(run=build_command.run)
+    options = parser.parse_args(own)
     show_user_errors_in_one_line()
     options.run(options)
+    return None
 
 
 if __name__ == "__main__":

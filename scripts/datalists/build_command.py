@@ -1,13 +1,16 @@
 """``python -m scripts.datalists build LAYOUT ROOT --output datalist.json``."""
 
 import argparse
+import ast
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from .building import CLASSES, Marks, build_datalist
+from .building import Marks, build_datalist
 from .layouts import LAYOUTS, Request, first_names
-from .splits import LISTS, SplitPlan
+from .schema import LISTS
+from .splits import SplitPlan
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,8 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the datalist.json to write; paths are relative to its folder",
     )
     add("--csv", type=Path, help="table that goes with the tree")
+    add(
+        "--classes",
+        nargs="+",
+        metavar="NAME",
+        help="the classes, the negative one first (default: those of the layout)",
+    )
+    add(
+        "--label_mapping",
+        type=_mapping,
+        metavar="{LABEL: NAME, ...}",
+        help="merge classes, or leave their scans out: \"{'other pneumonia': None}\"",
+    )
     add("--negatives_are", metavar="0|1|left_out", help="class of those only known not to have COVID-19")
-    add("--series", metavar="largest|all", help="dicom_tree: which series of a folder with several")
+    add("--series", metavar="all", help="dicom_tree: each axial series is a scan, not one a study")
     add("--source", help="name of the source, for layouts without one (default: the table's name)")
     add("--skip_missing", action="store_true", help="leave out scans that a table names but the tree lacks")
     add("--window", type=float, nargs=2, metavar=("LEVEL", "WIDTH"), help="of 8-bit slices, in HU, if known")
@@ -47,7 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Build the datalist, and say what is in it and what is not."""
     request = Request(
-        options.root, options.csv, options.negatives_are, options.series, options.source, options.skip_missing
+        options.root,
+        options.csv,
+        options.negatives_are,
+        options.series,
+        options.source,
+        options.skip_missing,
+        options.classes,
+        options.label_mapping,
     )
     plan = SplitPlan(options.validation, options.test, options.folds, options.seed, options.keep_split)
     window = tuple(options.window) if options.window else None
@@ -62,10 +84,23 @@ def _summary(content: dict[str, Any]) -> list[str]:
     for name in LISTS:
         counts = Counter(item["label"] for item in content[name])
         patients = len({item["patient"] for item in content[name]})
-        classes = ", ".join(f"{counts[label]} {title}" for label, title in enumerate(CLASSES))
+        classes = ", ".join(f"{counts[label]} {title}" for label, title in enumerate(content["classes"]))
         lines.append(f"{name}: {len(content[name])} scans of {patients} patients ({classes})")
     lines += [
         f"left out: {entry['count']} {reason}: {first_names(entry['first'] + [''] * (entry['count'] > 5), 5)}"
         for reason, entry in content["left_out"].items()
     ]
     return lines + [f"note: {note}" for note in content["notes"]]
+
+
+def _mapping(text: str) -> dict[Any, Any]:
+    """Read a mapping as `run` does: a Python literal, with JSON's null for None."""
+    try:
+        mapping = ast.literal_eval(re.sub(r"\bnull\b(?=\s*[,}])", "None", text))
+    except (ValueError, SyntaxError):
+        mapping = None
+    if not isinstance(mapping, dict):
+        raise argparse.ArgumentTypeError(
+            f"{text}; expected {{LABEL: NAME, ...}}, with None to leave scans out"
+        )
+    return mapping

@@ -9,14 +9,14 @@ from typing import Any
 from scripts.errors import UserError
 from scripts.scans import join_zip_path, split_zip_path
 
+from .classes import CLASSES
 from .hashing import hash_content
 from .layouts import LAYOUTS, Collection, Request, first_names
 from .reading import FILE_KEYS
-from .splits import LISTS, SplitPlan, split_items
+from .schema import LISTS
+from .splits import SplitPlan, split_items
 
 __all__ = ["CLASSES", "Marks", "build_datalist", "collect_scans"]
-
-CLASSES = ("non-pneumonia", "other pneumonia", "COVID-19")
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,13 @@ def build_datalist(
     """
     output, plan, marks = Path(output), plan or SplitPlan(), marks or Marks()
     collection = collect_scans(layout, request)
+    classes = request.labels(LAYOUTS[layout].classes).names
     items = _with_window(collection.items, marks.window)
     content_hash = hash_content(request.root, items, marks.hash_files, marks.progress)
     lists = split_items(items, plan)
     content = {
         "name": marks.name or f"{layout} {content_hash[:12]}",
-        "classes": list(CLASSES),
+        "classes": classes,
         "layout": layout,
         "seed": plan.seed,
         "split": {field.name: getattr(plan, field.name) for field in fields(plan) if field.name != "seed"},
@@ -107,6 +108,9 @@ def collect_scans(layout: str, request: Request) -> Collection:
             + "".join(f"; {reason}: {first_names(names)}" for reason, names in collection.left_out.items())
         )
     _check_once(collection.items)
+    own = LAYOUTS[layout].classes
+    if own is not None and (request.classes or request.label_mapping):
+        collection.relabel(request.labels(own))
     _check_labels(collection.items)
     return collection
 
@@ -115,7 +119,7 @@ def _check_once(items: list[dict[str, Any]]) -> None:
     seen: set[tuple[str, ...]] = set()
     twice = []
     for item in items:
-        key = (os.path.normpath(item["image"]), *item.get("slices", ()))
+        key = (os.path.normpath(item["image"]), item.get("series", ""), *item.get("slices", ()))
         if key in seen:
             twice.append(item["image"])
         seen.add(key)

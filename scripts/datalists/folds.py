@@ -5,23 +5,28 @@ from typing import Any
 
 from scripts.errors import UserError
 
-from .reading import LISTS, read_datalist
+from .reading import ClassNames, LabelMapping, class_names, read_datalist
+from .schema import LISTS
 
 __all__ = ["cross_validation_folds"]
 
 
-def cross_validation_folds(path: str | Path, num_classes: int = 3) -> list[int]:
+def cross_validation_folds(
+    path: str | Path, label_mapping: LabelMapping | None = None, classes: ClassNames | None = None
+) -> list[int]:
     """Return the folds of a datalist, after checking that none of them can flatter the others.
 
     Args:
         path: a ``datalist.json``.
-        num_classes: every fold must hold scans of each.
+        label_mapping: see :class:`ClassLabels`.
+        classes: every fold must hold scans of each; by default as :func:`class_names` has it.
 
     Raises:
         UserError: as :func:`read_datalist` (a patient in two folds or lists is one reason); a scan is listed
             twice; a training item has no fold; there are fewer than two folds; or a fold lacks a class.
     """
-    lists = read_datalist(path)
+    names = class_names(path, label_mapping=label_mapping) if classes is None else list(classes)
+    lists = read_datalist(path, True, label_mapping, names)
     _check_scans_are_listed_once(lists, path)
     members: dict[int, list[dict[str, Any]]] = {}
     for item in lists["training"]:
@@ -36,10 +41,10 @@ def cross_validation_folds(path: str | Path, num_classes: int = 3) -> list[int]:
             f"{path}: training has the folds {sorted(members)}; cross-validation needs two or more"
         )
     for fold, items in sorted(members.items()):
-        missing = set(range(num_classes)) - {item["label"] for item in items}
+        missing = set(range(len(names))) - {item["label"] for item in items}
         if missing:
             raise UserError(
-                f"{path}: fold {fold} has {len(items)} scans, none of them of class {min(missing)}; "
+                f"{path}: fold {fold} has {len(items)} scans, none of them of class {names[min(missing)]!r}; "
                 f"ask for fewer folds (`--folds`) or add patients of that class"
             )
     return sorted(members)

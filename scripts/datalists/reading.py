@@ -1,29 +1,60 @@
-"""datalist.json, read and checked."""
+"""datalist.json, read and checked: its classes, its lists, and its part in a run."""
 
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
 from scripts.scans import join_zip_path, split_zip_path
 
+from .classes import CLASSES, checked_class_names
+from .schema import load_datalist
 from .splitting import part_by_patient
 
-__all__ = ["checked_items", "fold_items", "load_datalist", "read_datalist"]
+__all__ = ["class_names", "fold_items", "read_datalist"]
 
-LISTS = ("training", "validation", "test")
+ClassNames = Sequence[str] | Mapping[str, str]  # a list, or MONAI's channel_def
+LabelMapping = Mapping[Any, int | str | None]
 FILE_KEYS = ("image", "lobes", "lesions")
 SELECTION_SHARE = 0.1  # of the training patients, where the datalist has no validation list
 
 
-def read_datalist(path: str | Path, refuse_overlap: bool = True) -> dict[str, list[dict[str, Any]]]:
+def class_names(
+    path: str | Path, default: ClassNames = CLASSES, label_mapping: LabelMapping | None = None
+) -> list[str]:
+    """Return the classes that a network for a datalist tells apart, in the order of its outputs.
+
+    They are the file's field ``classes``, after the mapping. Class 0 is the negative one.
+
+    Args:
+        path: a ``datalist.json``. Without a file, as for a client that only builds the network, it is as with
+            one that names no classes.
+        default: the classes where the file names none.
+        label_mapping: from classes of the file to the names of those they are merged into, or to None to
+            leave their scans out (see :class:`ClassLabels`).
+
+    Raises:
+        UserError: as :func:`read_datalist`.
+    """
+    names = checked_class_names(default, "the classes asked for are")
+    path = Path(path)
+    return load_datalist(path, None, label_mapping, names).class_names if path.exists() else names
+
+
+def read_datalist(
+    path: str | Path,
+    refuse_overlap: bool = True,
+    label_mapping: LabelMapping | None = None,
+    classes: ClassNames | None = None,
+) -> dict[str, list[dict[str, Any]]]:
     """Read a datalist; the paths of images and masks come back absolute, links below its folder untouched.
 
     Args:
         path: a ``datalist.json``; the paths in it are relative to its folder.
         refuse_overlap: refuse patients with scans on both sides of a split; an audit finds them otherwise.
+        label_mapping: see :class:`ClassLabels`.
+        classes: that ``label`` is an index of; by default as :func:`class_names` has it.
 
     Returns:
         The lists ``training``, ``validation`` and ``test`` (an absent one is empty). Beside its absolute
@@ -33,39 +64,24 @@ def read_datalist(path: str | Path, refuse_overlap: bool = True) -> dict[str, li
         position orders them).
 
     Raises:
-        UserError: the file is missing or not JSON, a field is missing or wrong, or a patient's scans
-            are on both sides of a split.
+        UserError: the file is missing or not JSON; classes, labels or other fields are missing or wrong, all
+            of which the message names; or a patient's scans are on both sides of a split.
     """
     path = Path(path)
-    content = load_datalist(path)
-    lists = {name: checked_items(content.get(name, []), name, path) for name in LISTS}
+    content = load_datalist(path, classes, label_mapping)
+    folder = path.parent.resolve()
+    lists = {name: [_placed(item, folder) for item in items] for name, items in content.lists.items()}
     if refuse_overlap:
         _check_patients(lists, path)
     return lists
 
 
-def load_datalist(path: Path) -> dict[str, Any]:
-    """Return what is in a datalist, unchecked.
-
-    Args:
-        path: of the file.
-
-    Raises:
-        UserError: the file is missing or not JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file; --dataset_dir is the folder that holds datalist.json "
-            f"(make one with `python -m scripts.phantoms --output_dir DIR`)"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not JSON ({error})") from None
-
-
 def fold_items(
-    path: str | Path, fold: int | None = None, audit_override: str | Sequence[str] = ()
+    path: str | Path,
+    fold: int | None = None,
+    audit_override: str | Sequence[str] = (),
+    label_mapping: LabelMapping | None = None,
+    classes: ClassNames | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return who is trained on, selected on and reported on.
 
@@ -78,6 +94,8 @@ def fold_items(
         fold: index of the fold that is held out and reported, or None.
         audit_override: hard errors of an audit that the user takes responsibility for; with
             ``patient_overlap`` among them, patients on both sides of a split are not refused.
+        label_mapping: see :class:`ClassLabels`.
+        classes: that ``label`` is an index of; by default as :func:`class_names` has it.
 
     Returns:
         ``{"train": [...], "select": [...], "report": [...], "test": [...]}``.
@@ -86,7 +104,7 @@ def fold_items(
         UserError: as :func:`read_datalist`; or the fold is not in the file, or there are too few patients
             to select on.
     """
-    lists = read_datalist(path, refuse_overlap="patient_overlap" not in audit_override)
+    lists = read_datalist(path, "patient_overlap" not in audit_override, label_mapping, classes)
     train, report = lists["training"], lists["test"]
     if fold is not None:
         folds = sorted({item["fold"] for item in train if "fold" in item})
@@ -100,30 +118,8 @@ def fold_items(
     return {"train": train, "select": select, "report": report, "test": lists["test"]}
 
 
-def checked_items(items: list[dict[str, Any]], list_name: str, path: Path) -> list[dict[str, Any]]:
-    """Return items with absolute paths, and the path as it was written under ``name``.
-
-    Args:
-        items: as the file has them.
-        list_name: of the list they are in.
-        path: of the file.
-
-    Raises:
-        UserError: a field is missing or wrong.
-    """
-    return [_checked(item, list_name, path) for item in items]
-
-
-def _checked(item: dict[str, Any], list_name: str, path: Path) -> dict[str, Any]:
-    for field in ("image", "patient"):
-        if not item.get(field):
-            raise UserError(f"{path}: an item of {list_name} has no {field!r}: {json.dumps(item)[:120]}")
-    if item.get("label") not in (0, 1, 2):
-        raise UserError(
-            f"{path}: {item['image']} has label {item.get('label')!r}; expected 0 non-pneumonia, "
-            f"1 other pneumonia or 2 COVID-19"
-        )
-    folder = path.parent.resolve()
+def _placed(item: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return an item with absolute paths, and the image's path as it was written under ``name``."""
     absolute = {key: _absolute(folder, item[key]) for key in FILE_KEYS if item.get(key)}
     return {**item, **absolute, "name": item["image"]}
 
@@ -139,7 +135,7 @@ def _check_patients(lists: dict[str, list[dict[str, Any]]], path: Path) -> None:
     for name, items in lists.items():
         for item in items:
             place = f"{name} fold {item['fold']}" if "fold" in item else name
-            first = home.setdefault(str(item["patient"]), place)
+            first = home.setdefault(item["patient"], place)
             if first != place:
                 raise UserError(
                     f"{path}: patient {item['patient']} has scans in {first} and in {place}; "

@@ -6,12 +6,12 @@ from typing import Any
 from scripts.errors import UserError
 
 from .layouts import first_names
+from .schema import LISTS
 from .splitting import split_by_patient
 
 __all__ = ["SplitPlan", "split_items"]
 
 Lists = dict[str, list[dict[str, Any]]]
-LISTS = ("training", "validation", "test")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Export a checkpoint as TorchScript, torch.export and ONNX, and prove that each answers alike.
 
 python -m scripts.delivery.export --ckpt_path RUN/model.pt --output_dir EXPORT
-    [--recipe configs/recipe_X.yaml] [--scans SCANS...] [--forms torchscript torch_export onnx]
+    [--scans SCANS...] [--forms torchscript torch_export onnx]
 
-Without --scans the proof runs on two phantoms. Writes model.ts, model.pt2, model.onnx and export.json; the
-exit status is 1 when a form differs by more than the tolerance.
+All is taken from the checkpoint's model file: network, grid, window, region, classes. Without --scans the
+proof runs on two phantoms. Writes model.ts, model.pt2, model.onnx and export.json; the exit status is 1 when
+a form differs by more than the tolerance.
 """
 
 import argparse
@@ -18,17 +19,17 @@ from typing import Any
 import nibabel
 import torch
 from monai.bundle import ConfigParser
+from monai.transforms import Compose
 
-from scripts import bundle_root
+from scripts.answering import load_model
+from scripts.checkpoints import ModelFile
 from scripts.errors import UserError, show_user_errors_in_one_line
-from scripts.evaluation import Calibration
-from scripts.networks import load_weights, weights_hash
 from scripts.phantoms import draw_phantom
 from scripts.scans import scan_items
 
 from .forms import FORMS, Source, check_packages
 from .parity import allowed_difference, largest_difference
-from .resolved import read_configs, resolved_metadata, resolved_text
+from .resolved import config_of_model, resolved_metadata, resolved_text
 
 __all__ = ["export", "main"]
 
@@ -38,7 +39,6 @@ PHANTOM_SHAPE = (96, 96, 72)
 def export(
     ckpt_path: str | Path,
     output_dir: str | Path,
-    config_files: Sequence[str | Path],
     scans: Sequence[str | Path] = (),
     forms: Sequence[str] = tuple(FORMS),
     tolerance: float = 1e-4,
@@ -46,9 +46,8 @@ def export(
     """Write a checkpoint's forms and the record of how far each differs from eager PyTorch.
 
     Args:
-        ckpt_path: a state dict; ``calibration.json`` beside it gives the temperature.
+        ckpt_path: with its model file beside it.
         output_dir: gains the forms and ``export.json``.
-        config_files: ``inference.yaml`` and the recipe that the checkpoint was trained with.
         scans: files and folders that the proof runs on; none: two phantoms.
         forms: of ``torchscript``, ``torch_export``, ``onnx``.
         tolerance: of a logit, absolute, times the largest logit where that is above 1.
@@ -57,39 +56,39 @@ def export(
         What ``export.json`` holds.
 
     Raises:
-        UserError: the checkpoint does not fit, its calibration is another's, a scan is refused, a package is
-            missing, or a form differs.
+        UserError: the checkpoint has no model file or is not the one that it describes, a scan is refused, a
+            package is missing, or a form differs.
     """
     chosen = {name: FORMS[name] for name in forms}
     check_packages(chosen)
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    parser = read_configs(config_files)
-    network = parser.get_parsed_content("network_def").eval()
-    load_weights(network, ckpt_path)
-    names, grids = _grids(parser, scans)
-    record = _record(parser, Path(ckpt_path), names)
+    model = load_model(ckpt_path, torch.device("cpu"))
+    network, described = model.network, model.files[0]
+    parser = config_of_model("inference", described)
+    names, grids = _grids(model.preprocessing, scans)
+    record = _record(parser, described, names)
     with torch.no_grad():
         record["allowed_difference"] = allowed_difference(network(grids), tolerance)
     with tempfile.TemporaryDirectory() as texts:
-        config, metadata = _write_texts(parser, record, Path(texts))
+        config, metadata = _write_texts(parser, described, record, Path(texts))
         source = Source(network, Path(ckpt_path), config, metadata, torch.rand(2, *grids.shape[1:]))
         for name, form in chosen.items():
             path = folder / form.file_name
             form.write(source, path)
             record["forms"][name] = _entry(path, largest_difference(network, form.read(path), grids))
-    (folder / "export.json").write_text(json.dumps(record, indent=2) + "\n")
+    (folder / "export.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     _fail_if_different(record, folder)
     return record
 
 
-def _record(parser: ConfigParser, ckpt_path: Path, scans: list[str]) -> dict[str, Any]:
-    calibration = Calibration.of(ckpt_path)
+def _record(parser: ConfigParser, described: ModelFile, scans: list[str]) -> dict[str, Any]:
+    calibration = described.calibration
     return {
         "output": "logits; divide by the temperature, then softmax",
-        "class_names": list(parser["_meta_::network_data_format::outputs::pred::channel_def"].values()),
+        "class_names": described.classes,
         "temperature": calibration.temperature if calibration else 1.0,
-        "weights_sha256": weights_hash(ckpt_path),
+        "weights_sha256": described.weights_sha256,
         "version": parser["_meta_::version"],
         "compared_on": scans,
         "forms": {},
@@ -104,12 +103,11 @@ def _entry(path: Path, difference: float) -> dict[str, Any]:
     }
 
 
-def _grids(parser: ConfigParser, scans: Sequence[str | Path]) -> tuple[list[str], torch.Tensor]:
+def _grids(transform: Compose, scans: Sequence[str | Path]) -> tuple[list[str], torch.Tensor]:
     """Preprocess the scans as inference does; return their names and grids ``(N, 1, R, A, S)``."""
     with tempfile.TemporaryDirectory() as folder:
         if not scans:
             scans = [_write_phantom(Path(folder, f"phantom_{label}.nii.gz"), label) for label in (0, 2)]
-        transform = parser.get_parsed_content("preprocessing")
         items = scan_items(scans)
         try:
             grids = [transform(item)["image"].as_tensor() for item in items]
@@ -124,12 +122,14 @@ def _write_phantom(path: Path, label: int) -> Path:
     return path
 
 
-def _write_texts(parser: ConfigParser, record: dict[str, Any], folder: Path) -> tuple[Path, Path]:
-    """Write the config with its recipe applied, and the metadata with what the record says of the weights."""
+def _write_texts(
+    parser: ConfigParser, described: ModelFile, record: dict[str, Any], folder: Path
+) -> tuple[Path, Path]:
+    """Write the config of the model file, and the metadata with what the record says of the weights."""
     config, metadata = folder / "inference.json", folder / "metadata.json"
-    config.write_text(resolved_text(parser))
+    config.write_text(resolved_text(parser), encoding="utf-8")
     known = ("output", "class_names", "temperature", "weights_sha256")
-    content = resolved_metadata(parser) | {"export": {key: record[key] for key in known}}
+    content = resolved_metadata(parser, described) | {"export": {key: record[key] for key in known}}
     metadata.write_text(json.dumps(content, indent=2))
     return config, metadata
 
@@ -150,21 +150,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.delivery.export", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("--ckpt_path", required=True, help="model.pt")
+    parser.add_argument("--ckpt_path", required=True, help="model.pt, with its model file")
     parser.add_argument("--output_dir", required=True)
-    parser.add_argument(
-        "--recipe", nargs="+", default=[], help="overlays that the checkpoint was trained with"
-    )
     parser.add_argument("--scans", nargs="+", default=[], help="files and folders; none: two phantoms")
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--tolerance", type=float, default=1e-4)
     options = parser.parse_args(arguments)
     show_user_errors_in_one_line()
-    base = Path(bundle_root(), "configs", "inference.yaml")
     record = export(
         options.ckpt_path,
         options.output_dir,
-        [base, *options.recipe],
         options.scans,
         options.forms,
         options.tolerance,

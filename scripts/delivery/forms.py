@@ -48,7 +48,10 @@ class Source:
 
     def texts(self) -> dict[str, str]:
         """Return the JSON texts that every form carries, by file name."""
-        return {"metadata.json": self.metadata.read_text(), "inference.json": self.config.read_text()}
+        return {
+            "metadata.json": self.metadata.read_text(encoding="utf-8"),
+            "inference.json": self.config.read_text(encoding="utf-8"),
+        }
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def as_json(config: str | Path) -> str:
     Args:
         config: path of the YAML file.
     """
-    metadata = json.loads(Path(config).with_name("metadata.json").read_text())
+    metadata = json.loads(Path(config).with_name("metadata.json").read_text(encoding="utf-8"))
     content = {"_meta_": metadata, **ConfigParser.load_config_file(config)}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -32,7 +32,7 @@ def write_json_configs() -> None:
     """Write configs/train.json and its siblings anew from their YAML."""
     for name in NAMES:
         source = Path(bundle_root(), "configs", f"{name}.yaml")
-        source.with_suffix(".json").write_text(as_json(source))
+        source.with_suffix(".json").write_text(as_json(source), encoding="utf-8")
 
 
 if __name__ == "__main__":

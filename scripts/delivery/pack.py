@@ -1,10 +1,11 @@
 """Pack a release of the bundle with its weights, as the Model Zoo hosts it; the same input, the same bytes.
 
-python -m scripts.delivery.pack --ckpt_path RUN/model.pt --output_dir RELEASE [--recipe configs/recipe_X.yaml]
-    [--name NAME] [--url URL]
+python -m scripts.delivery.pack --ckpt_path RUN/model.pt --output_dir RELEASE [--name NAME] [--url URL]
+    [--withhold_scans]
 
-Writes RELEASE/NAME.zip, whose top folder is NAME, and RELEASE/large_files.yml. With a recipe, the zip's JSON
-configs and metadata have it applied, so that clients which know no recipes build the network of the weights.
+Writes RELEASE/NAME.zip, whose top folder is NAME, and RELEASE/large_files.yml. What the model file says is
+written into the zip's JSON configs and metadata too, so that clients which do not know it build the network
+of the weights. The hashes of the scans that taught the network come along unless they are withheld.
 """
 
 import argparse
@@ -16,11 +17,11 @@ from pathlib import Path
 import yaml
 
 from scripts import bundle_root
+from scripts.checkpoints import ModelFile, build_network
 from scripts.errors import UserError, show_user_errors_in_one_line
-from scripts.evaluation import Calibration, calibration_file
-from scripts.networks import load_weights, weights_hash
+from scripts.networks import read_state_dict, weights_hash
 
-from .resolved import read_configs, resolved_metadata, resolved_text
+from .resolved import config_of_model, resolved_metadata, resolved_text
 
 __all__ = ["main", "pack"]
 
@@ -33,44 +34,43 @@ def pack(
     ckpt_path: str | Path,
     output_dir: str | Path,
     name: str = NAME,
-    recipe: Sequence[str | Path] = (),
     url: str | None = None,
+    withhold_scans: bool = False,
 ) -> Path:
     """Write NAME.zip and large_files.yml.
 
     Args:
-        ckpt_path: becomes ``models/model.pt``; ``calibration.json`` beside it comes along.
+        ckpt_path: becomes ``models/model.pt``, its model file ``models/model.json``.
         output_dir: gains both files.
         name: of the zip and of its top folder.
-        recipe: overlays of the network that the checkpoint fits.
         url: where the weights will be hosted.
+        withhold_scans: leave out the hashes of the scans that taught the network; evaluation then says
+            that it could not check whether a scan is among them.
 
     Returns:
         Path of the zip.
 
     Raises:
-        UserError: the checkpoint does not fit the network of the config and the recipe, or the calibration
-            beside it is another checkpoint's.
+        UserError: the checkpoint has no model file, or is not the one that it describes.
     """
     root, ckpt_path = Path(bundle_root()), Path(ckpt_path)
     files = {str(path.relative_to(root)): path.read_bytes() for path in _content(root)}
-    parsers = {
-        kind: read_configs([root / "configs" / f"{kind}.yaml", *recipe]) for kind in ("train", "inference")
-    }
-    load_weights(parsers["inference"].get_parsed_content("network_def"), ckpt_path)
-    metadata = resolved_metadata(parsers["inference"])
+    described = ModelFile.of(ckpt_path)
+    build_network(described.network, read_state_dict(ckpt_path))
+    parsers = {kind: config_of_model(kind, described) for kind in ("train", "inference")}
+    metadata = resolved_metadata(parsers["inference"], described)
     for kind, parser in parsers.items():
         files[f"configs/{kind}.json"] = resolved_text(parser, metadata).encode()
     files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
     files["models/model.pt"] = ckpt_path.read_bytes()
-    if Calibration.of(ckpt_path):
-        files["models/calibration.json"] = calibration_file(ckpt_path).read_bytes()
-    weights = {"path": "models/model.pt", "hash_val": weights_hash(ckpt_path), "hash_type": "sha256"}
+    told = described.model_copy(update={"taught_by": None}) if withhold_scans else described
+    files["models/model.json"] = told.text().encode()
+    weights = {"path": "models/model.pt", "hash_val": described.weights_sha256, "hash_type": "sha256"}
     large_files = yaml.safe_dump({"large_files": [weights | ({"url": url} if url else {})]}, sort_keys=False)
     files["large_files.yml"] = large_files.encode()
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "large_files.yml").write_text(large_files)
+    (folder / "large_files.yml").write_text(large_files, encoding="utf-8")
     _write_zip(folder / f"{name}.zip", {f"{name}/{path}": content for path, content in files.items()})
     return folder / f"{name}.zip"
 
@@ -105,14 +105,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--ckpt_path", required=True, help="model.pt")
     parser.add_argument("--output_dir", required=True)
-    parser.add_argument(
-        "--recipe", nargs="+", default=[], help="overlays that the checkpoint was trained with"
-    )
     parser.add_argument("--name", default=NAME, help="of the zip and of its top folder")
     parser.add_argument("--url", help="where the weights will be hosted")
+    parser.add_argument(
+        "--withhold_scans",
+        action="store_true",
+        help="leave out the hashes of the scans that taught the network",
+    )
     options = parser.parse_args(arguments)
     show_user_errors_in_one_line()
-    path = pack(options.ckpt_path, options.output_dir, options.name, options.recipe, options.url)
+    path = pack(options.ckpt_path, options.output_dir, options.name, options.url, options.withhold_scans)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {weights_hash(path)}")
 
 

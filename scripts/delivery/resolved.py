@@ -1,26 +1,27 @@
-"""A config with its recipe applied, for clients that read one file only."""
+"""A config with a model file written into it, for clients that read one file only."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 
 from scripts import bundle_root
+from scripts.checkpoints import ModelFile, read_configs, use_model_file
 
-__all__ = ["read_configs", "resolved_metadata", "resolved_text"]
+__all__ = ["config_of_model", "resolved_metadata", "resolved_text"]
 
 
-def read_configs(config_files: Sequence[str | Path]) -> ConfigParser:
-    """Read a config and its overlays, later ones winning, with the bundle's metadata.
+def config_of_model(name: str, described: ModelFile) -> ConfigParser:
+    """Read a base config with what a model file says written into it.
 
     Args:
-        config_files: e.g. ``inference.yaml`` and a recipe.
+        name: ``inference`` or ``train``.
+        described: the model file.
     """
-    parser = ConfigParser()
-    parser.read_config([str(path) for path in config_files])
-    parser.read_meta(str(Path(bundle_root(), "configs", "metadata.json")))
+    parser = read_configs([Path(bundle_root(), "configs", f"{name}.yaml")])
+    use_model_file(parser, described)
     return parser
 
 
@@ -38,9 +39,17 @@ def resolved_text(parser: ConfigParser, metadata: Mapping[str, Any] | None = Non
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def resolved_metadata(parser: ConfigParser) -> dict[str, Any]:
-    """Return the metadata, with the grid of the recipe's network."""
+def resolved_metadata(parser: ConfigParser, described: ModelFile) -> dict[str, Any]:
+    """Return the metadata with the grid and the classes of a model file."""
     metadata = json.loads(json.dumps(parser["_meta_"]))
-    shape = parser.get_parsed_content("spatial_shape")
-    metadata["network_data_format"]["inputs"]["image"]["spatial_shape"] = [int(size) for size in shape]
+    image = metadata["network_data_format"]["inputs"]["image"]
+    output = metadata["network_data_format"]["outputs"]["pred"]
+    image["spatial_shape"] = described.spatial_shape
+    output["num_channels"] = len(described.classes)
+    output["channel_def"] = {str(index): name for index, name in enumerate(described.classes)}
+    if described.classes != list(parser["_meta_::network_data_format::outputs::pred::channel_def"].values()):
+        named = ", ".join(f"{index} {name}" for index, name in enumerate(described.classes))
+        metadata["label_classes"] = named
+        metadata["pred_classes"] = f"probabilities of {', '.join(described.classes)}"
+        metadata["task"] = f"Classify a chest CT scan as {', '.join(described.classes)}"
     return metadata

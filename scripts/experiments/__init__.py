@@ -1,7 +1,6 @@
 """Runs made of runs: cross-validation, ensembles of its folds, external tests, ablations; and a probe's."""
 
 from .ablation import ablate, named_experiments
-from .comparison import paired_differences
 from .cross_validation import cross_validate
 from .experiment import Experiment
 from .external import external_test
@@ -14,5 +13,4 @@ __all__ = [
     "cross_validate",
     "external_test",
     "named_experiments",
-    "paired_differences",
 ]

@@ -48,7 +48,7 @@ def ablate(
     Args:
         experiments: by the name of the network, as the published tables have it.
         output_dir: gains a cross-validation in ``NETWORK/`` each, ``ablation.json``, ``ablation.csv`` with a
-            row a figure, and ``type_loss.csv``.
+            row a metric, and ``type_loss.csv``.
         reference: name of the network that the others are compared with.
         flips: as in :func:`cross_validate`.
         report: as in :func:`cross_validate`.

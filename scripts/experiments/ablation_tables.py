@@ -2,20 +2,30 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from scripts.datalists import CLASSES
-from scripts.evaluation import over_folds, published_figures, read_predictions
+import pandas as pd
 
-from .comparison import paired_differences
+from scripts.statistics import (
+    ONE_VS_REST,
+    OVERALL,
+    PredictionTable,
+    over_folds,
+    paired_differences,
+    read_table,
+    table_metrics,
+    write_frame,
+)
+
 from .cross_validation import finished_folds
 from .experiment import Experiment
-from .tables import Row, figures, write_table
 
-__all__ = ["write_ablation_tables"]
+__all__ = ["published_accuracy", "published_results", "write_ablation_tables"]
 
+Row = dict[str, Any]
 DEFINITIONS = {
     "over_folds": "each fold's network on its fold: mean and standard deviation (Wang et al., Table II)",
     "over_folds_on_test": "each fold's network on the test list: the same (Shi et al., Tables 2 and 3)",
@@ -23,12 +33,10 @@ DEFINITIONS = {
     "ensemble_on_test": "mean of the folds' networks; Wang et al., Fig. 6, trained on all folds instead",
     "differences": "network minus reference on the pooled scans, paired bootstrap by patient, 95 %",
     "published": "as printed: Wang et al. in %, Shi et al. as fractions",
+    "probabilities": "as the networks said them, without calibration",
 }
-ONE_VS_REST = ("accuracy", "recall", "specificity", "precision", "f1", "auc")
-SHI = ("auc", "recall", "specificity", "f1")  # of COVID-19 against the rest
-THREE_CLASS = ("three_class_accuracy", "balanced_accuracy", "macro_f1")
-COVID_19 = CLASSES[2]
-LATER_COLUMNS = ("standard_deviation", "low", "high", "published", "published_deviation")
+COLUMNS = ("network", "table", "class", "measure", "value", "standard_deviation", "low", "high")
+PUBLISHED = ("published", "published_deviation")
 
 
 def write_ablation_tables(output: Path, experiments: Mapping[str, Experiment], reference: str) -> None:
@@ -40,10 +48,10 @@ def write_ablation_tables(output: Path, experiments: Mapping[str, Experiment], r
         reference: the network that the others are compared with.
     """
     networks = {name: _summary(output / name, experiment) for name, experiment in experiments.items()}
-    pooled = {name: read_predictions(output / name / "held_out.csv") for name in experiments}
+    pooled = {name: _raw(output / name / "held_out.csv", each) for name, each in experiments.items()}
     differences = {
-        name: paired_differences(rows, pooled[reference])
-        for name, rows in pooled.items()
+        name: paired_differences(table, pooled[reference])
+        for name, table in pooled.items()
         if name != reference
     }
     content = {
@@ -51,16 +59,21 @@ def write_ablation_tables(output: Path, experiments: Mapping[str, Experiment], r
         "definitions": DEFINITIONS,
         "networks": networks,
         "differences": differences,
-        "published": published_figures(),
+        "published": published_results(),
     }
-    (output / "ablation.json").write_text(json.dumps(content, indent=2) + "\n")
-    write_table(output / "ablation.csv", list(_rows(networks, differences)))
+    (output / "ablation.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    rows = pd.DataFrame(_rows(networks, differences), columns=[*COLUMNS, *PUBLISHED])
+    write_frame(rows.astype({"value": object}), output / "ablation.csv")
     curves = [
         row for name, experiment in experiments.items() for row in _type_losses(output, name, experiment)
     ]
     if curves:
-        write_table(output / "type_loss.csv", curves)
+        write_frame(pd.DataFrame(curves), output / "type_loss.csv")
     _show(networks, differences, reference)
+
+
+def _raw(path: Path, experiment: Experiment) -> PredictionTable:
+    return read_table(path, experiment.class_names).uncalibrated()
 
 
 def _summary(folder: Path, experiment: Experiment) -> dict[str, Any]:
@@ -69,17 +82,17 @@ def _summary(folder: Path, experiment: Experiment) -> dict[str, Any]:
     for part, name in (("over_folds", "held_out.csv"), ("over_folds_on_test", "test.csv")):
         paths = [fold.folder / name for fold in folds]
         if all(path.is_file() for path in paths):
-            summary[part] = over_folds([figures(read_predictions(path)) for path in paths])
+            summary[part] = over_folds([table_metrics(_raw(path, experiment)) for path in paths])
     for part, name in (("pooled", "held_out.csv"), ("ensemble_on_test", "test.csv")):
         if (folder / name).is_file():
-            summary[part] = figures(read_predictions(folder / name))
+            summary[part] = table_metrics(_raw(folder / name, experiment))
     return summary
 
 
 def _type_losses(output: Path, name: str, experiment: Experiment) -> Iterator[Row]:
     """Yield each fold's curve of the pneumonia-type loss, Fig. 5, which single-task networks do not have."""
     for fold in finished_folds(output / name, experiment):
-        with (fold.folder / "history.csv").open(newline="") as file:
+        with (fold.folder / "history.csv").open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 if row["type_loss"]:
                     yield {"network": name, "fold": fold.index} | {
@@ -88,77 +101,88 @@ def _type_losses(output: Path, name: str, experiment: Experiment) -> Iterator[Ro
 
 
 def _rows(networks: Mapping[str, Any], differences: Mapping[str, Any]) -> Iterator[Row]:
-    """Yield a row a figure, with the published one where there is one."""
+    """Yield a row a metric, with the published one where there is one."""
+    parl, dual = published_results()["parl"], published_results()["dual_attention"]
     for name, summary in networks.items():
         yield from _parameters(name, summary["parameters"])
-        yield from _over_folds(name, summary["over_folds"])
-        if "over_folds_on_test" in summary:
-            yield from _on_test(name, summary["over_folds_on_test"])
-        for measure, found in differences.get(name, {}).items():
-            low, high = found["interval"] or ("", "")
-            yield _row(name, "differences", "", measure, found["difference"]) | {"low": low, "high": high}
+        wang = parl["five_folds_one_vs_rest_percent"].get(name, {})
+        if wang:  # Table II prints no accuracy of all classes, but those from which it follows
+            wang = {**wang, "": {"accuracy": (round(published_accuracy(name), 1), None)}}
+        shi = dual["five_models_on_one_test_set"].get(name, {})
+        one_class = {measure: values for measure, values in shi.items() if measure != "accuracy"}
+        printed = {"over_folds": wang, "over_folds_on_test": {"COVID-19": one_class, "": shi}}
+        for table, published in printed.items():
+            for label, measure, found in _metrics(summary.get(table)):
+                row = {"value": found["mean"], "standard_deviation": found["standard_deviation"]}
+                there = published.get(label, {}).get(measure) or (None, None)
+                yield _row(name, table, label, measure) | row | dict(zip(PUBLISHED, there, strict=True))
+        for label, measure, found in _metrics(differences.get(name)):
+            low, high = found["interval_95_percent"] or (None, None)
+            row = {"value": found["value"], "low": low, "high": high}
+            yield _row(name, "differences", label, measure) | row
+
+
+def _metrics(found: Mapping[str, Any] | None) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield class (empty for all of them), name and value of every metric."""
+    if found is None:
+        return
+    for label, metrics in found["one_vs_rest"].items():
+        for metric in ONE_VS_REST:
+            yield label, metric.name, metrics[metric.name]
+    for metric in OVERALL:
+        yield "", metric.name, found[metric.name]
 
 
 def _parameters(name: str, counts: Mapping[str, int]) -> Iterator[Row]:
     """Yield Table I of Wang et al., and the column of Shi et al., in millions, beside the trainable ones."""
-    wang, shi = published_figures()["parl"], published_figures()["dual_attention"]
+    wang, shi = published_results()["parl"], published_results()["dual_attention"]
     printed = {
-        "trainable": shi["trainable_parameters_in_millions"].get(name, ""),
-        "with_running_statistics": wang["parameters"].get(name, ""),
+        "trainable": shi["trainable_parameters_in_millions"].get(name),
+        "with_running_statistics": wang["parameters"].get(name),
     }
     for kind, count in counts.items():
-        yield _row(name, "parameters", "", kind, count) | {"published": printed[kind]}
+        yield _row(name, "parameters", "", kind) | {"value": count, "published": printed[kind]}
 
 
-def _over_folds(name: str, summary: Mapping[str, Any]) -> Iterator[Row]:
-    """Yield Table II of Wang et al., and the three-class figures."""
-    printed = published_figures()["parl"]["five_folds_one_vs_rest_percent"].get(name, {})
-    for label in CLASSES:
-        for measure in ONE_VS_REST:
-            found = summary["one_vs_rest"][label][measure]
-            yield _spread(name, "over_folds", label, measure, found, printed.get(label, {}).get(measure))
-    for measure in THREE_CLASS:
-        yield _spread(name, "over_folds", "", measure, summary[measure])
-
-
-def _on_test(name: str, summary: Mapping[str, Any]) -> Iterator[Row]:
-    """Yield Tables 2 and 3 of Shi et al."""
-    printed = published_figures()["dual_attention"]["five_models_on_one_test_set"].get(name, {})
-    for measure in SHI:
-        found = summary["one_vs_rest"][COVID_19][measure]
-        yield _spread(name, "over_folds_on_test", COVID_19, measure, found, printed.get(measure))
-    accuracy = "three_class_accuracy"
-    yield _spread(name, "over_folds_on_test", "", accuracy, summary[accuracy], printed.get(accuracy))
-
-
-def _row(network: str, table: str, label: str, measure: str, value: Any) -> Row:
-    row = {"network": network, "table": table, "class": label, "measure": measure, "value": value}
-    return {**row, **dict.fromkeys(LATER_COLUMNS, "")}
-
-
-def _spread(
-    network: str,
-    table: str,
-    label: str,
-    measure: str,
-    found: Mapping[str, Any],
-    printed: Sequence[float] | None = None,
-) -> Row:
-    mean, deviation = printed or ("", "")
-    return _row(network, table, label, measure, found["mean"]) | {
-        "standard_deviation": found["standard_deviation"],
-        "published": mean,
-        "published_deviation": deviation,
-    }
+def _row(network: str, table: str, label: str, measure: str) -> Row:
+    return {"network": network, "table": table, "class": label, "measure": measure}
 
 
 def _show(networks: Mapping[str, Any], differences: Mapping[str, Any], reference: str) -> None:
-    print(f"three-class accuracy over folds; difference to {reference}, pooled, with its 95 % interval:")
+    print(f"accuracy over folds; difference to {reference}, pooled, with its 95 % interval:")
     for name, summary in networks.items():
-        accuracy = summary["over_folds"]["three_class_accuracy"]
+        accuracy = summary["over_folds"]["accuracy"]
         line = f"  {name:16} {accuracy['mean']:.3f} +- {accuracy['standard_deviation']:.3f}"
         if name in differences:
-            found = differences[name]["three_class_accuracy"]
-            low, high = found["interval"] or (float("nan"), float("nan"))
-            line += f"   {found['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+            found = differences[name]["accuracy"]
+            low, high = found["interval_95_percent"] or (float("nan"), float("nan"))
+            line += f"   {found['value']:+.3f} ({low:+.3f} to {high:+.3f})"
         print(line)
+
+
+@cache
+def published_results() -> dict[str, Any]:
+    """Return the papers' tables as printed, each with its caveats; docs/reproduction.md explains them.
+
+    Example:
+        >>> published_results()["parl"]["five_folds_one_vs_rest_percent"]["PA-66-M"]["COVID-19"]["accuracy"]
+        [93.3, 0.8]
+    """
+    return json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
+
+
+def published_accuracy(network: str) -> float:
+    """Return the accuracy, %, that follows from PARL's one-vs-rest accuracies over five folds.
+
+    A wrong prediction is counted as wrong for two of the three classes, so the errors of the three
+    one-vs-rest accuracies sum to twice that of the accuracy.
+
+    Args:
+        network: as Table II names it.
+
+    Example:
+        >>> round(published_accuracy("PA-66-M"), 1)
+        87.1
+    """
+    classes = published_results()["parl"]["five_folds_one_vs_rest_percent"][network].values()
+    return (sum(metrics["accuracy"][0] for metrics in classes) - 100) / 2

@@ -9,12 +9,13 @@ import torch
 from torch import distributed
 
 from scripts.datalists import cross_validation_folds, fold_items, read_datalist
-from scripts.evaluation import write_report
+from scripts.report import write_report
+from scripts.statistics import average, pool
 
+from .calibrating import calibrate_cross_validation
 from .experiment import Experiment
-from .fold import Fold
+from .fold import Fold, read_checked
 from .run_record import claim_folder, complete_record
-from .tables import average, read_checked, write_table
 
 __all__ = ["cross_validate", "finished_folds", "process_rank"]
 
@@ -32,10 +33,11 @@ def cross_validate(
 
     Args:
         experiment: what is trained, and on what.
-        output_dir: gains ``folds/K/``, ``held_out.csv``, ``validation.csv``, ``test.csv``, ``costs.json`` and
-            ``run.json``; with ``flips`` also ``test_flipped.csv``.
+        output_dir: gains ``folds/K/``, ``held_out.csv``, ``validation.csv``, ``test.csv``, ``costs.json``,
+            ``run.json`` and ``ensemble.json`` (see :func:`calibrate_cross_validation`); with ``flips`` also
+            ``test_flipped.csv``.
         flips: also predict the test list averaging over flips of each scan.
-        report: also calibrate, and write ``report.html`` and ``report.json`` (see :func:`write_report`).
+        report: also write ``report.html`` and ``report.json`` (see :func:`write_report`).
 
     Raises:
         UserError: the datalist is not fit for it (see :func:`cross_validation_folds`), or another experiment
@@ -60,8 +62,11 @@ def cross_validate(
         while not all(fold.is_complete(flips) for fold in folds):  # other processes still work on theirs
             time.sleep(POLL)
         _merge(output, folds, flips)
+        names = experiment.class_names
+        calibrate_cross_validation(output, names)
         if report:
-            write_report(output, experiment.datalist, experiment.preprocessing(), experiment.cache_dir)
+            preprocessing = experiment.preprocessing(folds[0].checkpoint)
+            write_report(output, experiment.datalist, names, preprocessing, experiment.cache_dir)
 
 
 def process_rank() -> int:
@@ -81,26 +86,23 @@ def finished_folds(output_dir: str | Path, experiment: Experiment) -> list[Fold]
 
 
 def _merge(output: Path, folds: list[Fold], flips: bool) -> None:
-    lists = read_datalist(folds[0].experiment.datalist)
-    pooled = []
+    datalist, names = folds[0].experiment.datalist, folds[0].experiment.class_names
+    lists = read_datalist(datalist)
+    held_out, validation = {}, []
     for fold in folds:
         items = [item for item in lists["training"] if item["fold"] == fold.index]
-        rows = read_checked(fold.folder / "held_out.csv", items)
-        pooled += [{"fold": fold.index, **row} for row in rows]
-    write_table(output / "held_out.csv", pooled)
-    selecting = [
-        read_checked(
-            fold.folder / "validation.csv", fold_items(fold.experiment.datalist, fold.index)["select"]
+        held_out[fold.index] = read_checked(fold.folder / "held_out.csv", items, names)
+        selecting = fold_items(datalist, fold.index)["select"]
+        validation.append(read_checked(fold.folder / "validation.csv", selecting, names))
+    pool(held_out).write(output / "held_out.csv")
+    average(validation).write(output / "validation.csv")
+    files = ["test.csv", "test_flipped.csv"] if flips else ["test.csv"]
+    for file in files if lists["test"] else []:
+        average([read_checked(fold.folder / file, lists["test"], names) for fold in folds]).write(
+            output / file
         )
-        for fold in folds
-    ]
-    write_table(output / "validation.csv", average(selecting))
-    names = ["test.csv", "test_flipped.csv"] if flips else ["test.csv"]
-    for name in names if lists["test"] else []:
-        tables = [read_checked(fold.folder / name, lists["test"]) for fold in folds]
-        write_table(output / name, average(tables))
     records = {fold.index: fold.record() for fold in folds}
-    (output / "costs.json").write_text(json.dumps(_costs(records), indent=2) + "\n")
+    (output / "costs.json").write_text(json.dumps(_costs(records), indent=2) + "\n", encoding="utf-8")
     complete_record(output, folds[0].experiment, records)
 
 

@@ -10,6 +10,7 @@ from monai.transforms import Compose
 
 from scripts import bundle_root
 from scripts.command_line import check_name
+from scripts.datalists import CLASSES, class_names
 from scripts.errors import UserError
 
 __all__ = ["Experiment", "find_recipes"]
@@ -57,6 +58,12 @@ class Experiment:
         """The file that says who is trained on, selected on and reported on."""
         return self.dataset_dir / "datalist.json"
 
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, by index."""
+        stated, mapping = self.settings.get("classes"), self.settings.get("label_mapping")
+        return list(stated) if stated else class_names(self.datalist, CLASSES, mapping)
+
     def training(self, **overrides: Any) -> ConfigWorkflow:
         """Return an initialised workflow that trains.
 
@@ -82,9 +89,10 @@ class Experiment:
         """
         return self._workflow("evaluation", ["evaluate.yaml", *overlays], **overrides)
 
-    def preprocessing(self) -> Compose:
-        """Return what takes a scan to the grid of this experiment."""
-        return self.evaluation(output_dir="").parser.get_parsed_content("preprocessing")
+    def preprocessing(self, checkpoint: str | Path) -> Compose:
+        """Return what takes a scan to the grid of a checkpoint of this experiment."""
+        workflow = self.evaluation(output_dir="", ckpt_path=str(checkpoint))
+        return workflow.parser.get_parsed_content("preprocessing")
 
     def identity(self) -> dict[str, Any]:
         """Return what makes two experiments the same: data, configs by their content, settings."""

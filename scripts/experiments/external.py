@@ -1,17 +1,20 @@
 """The networks of a cross-validation on a data set from elsewhere."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.datalists import external_items
-from scripts.evaluation import read_predictions
+from monai.utils import ensure_tuple
 
+from scripts.checkpoints import ModelFile
+from scripts.datalists import external_items
+from scripts.statistics import PredictionTable, average, read_table, table_metrics
+
+from .calibrating import apply_calibration
 from .cross_validation import finished_folds
 from .fold import predict
 from .run_record import recorded_experiment
-from .tables import average, figures, write_table
 
 __all__ = ["external_test"]
 
@@ -22,45 +25,62 @@ def external_test(
     name: str,
     label_mapping: Mapping[Any, int | None] | None = None,
     num_workers: int | None = None,
+    audit_override: str | Sequence[str] = (),
 ) -> None:
     """Test each fold's network, and their mean, on all scans of a second datalist.
 
     Args:
         output_dir: of the cross-validation; gains ``external_NAME.csv``, with a column ``source``, and
-            ``external_NAME.json``, the figures of all scans, of each source, and of the internal test list.
+            ``external_NAME.json``, the metrics of all scans, of each source, and of the internal test list.
         dataset_dir: holds the second ``datalist.json``.
         name: of the second data set, for the files' names.
         label_mapping: see :func:`external_items`.
         num_workers: processes that load scans; None: as train.yaml says.
+        audit_override: errors that the user answers for, ``trained_on`` among them.
 
     Raises:
-        UserError: as :func:`recorded_experiment` and :func:`external_items`.
+        UserError: a scan trained or selected one of the networks; or as :func:`recorded_experiment` and
+            :func:`external_items`.
     """
     output = Path(output_dir)
     experiment = recorded_experiment(output, dataset_dir, num_workers)
     folds = finished_folds(output, experiment)
-    items = external_items(experiment.datalist, label_mapping)["report"]
+    names = ModelFile.of(folds[0].checkpoint).classes
+    items = external_items(experiment.datalist, label_mapping, names)["report"]
     mapping = {} if label_mapping is None else {"label_mapping": dict(label_mapping)}
-    tables = [predict(experiment, fold.checkpoint, items, mapping, ["external.yaml"])[0] for fold in folds]
-    sources = {item["name"]: item.get("source", "") for item in items}
-    rows = [{**row, "source": sources[row["image"]]} for row in average(tables)]
-    write_table(output / f"external_{name}.csv", rows)
+    source = {**mapping, "audit_override": list(ensure_tuple(audit_override))}
+    tables, seen = [], []
+    for fold in folds:
+        table, _, said = predict(
+            experiment, fold.checkpoint, items, source, ["external.yaml"], class_names=names, unseen=True
+        )
+        tables.append(table)
+        seen.append(said)
+    sources = {item["name"]: str(item.get("source") or "") for item in items}
+    table = apply_calibration(average(tables), output)
+    table = table.with_column("source", [sources[image] for image in table.frame["image"]])
+    table.write(output / f"external_{name}.csv")
     internal = output / "test.csv"
     content: dict[str, Any] = {
         "datalist": str(experiment.datalist),
         "label_mapping": mapping.get("label_mapping"),
         "networks": len(folds),
-        "internal_test": figures(read_predictions(internal)) if internal.is_file() else None,
-        "external": figures(rows),
+        "scans_seen_in_training": sorted(set(seen)),
+        "internal_test": _metrics(read_table(internal, names)) if internal.is_file() else None,
+        "external": _metrics(table),
         "external_by_source": {
-            source: figures([row for row in rows if row["source"] == source])
+            source: _metrics(table.select([image for image in sources if sources[image] == source]))
             for source in sorted(set(sources.values()))
         },
     }
     path = output / f"external_{name}.json"
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"{path}:")
     for label, found in [("internal test", content["internal_test"]), (name, content["external"])]:
         if found:
-            accuracy, scans = found["three_class_accuracy"], found["scans"]
-            print(f"  {label}: three-class accuracy {accuracy:.3f} of {scans} scans")
+            accuracy, scans = found["accuracy"]["value"], found["scans"]
+            print(f"  {label}: accuracy {accuracy:.3f} of {scans} scans")
+
+
+def _metrics(table: PredictionTable) -> dict[str, Any] | None:
+    return table_metrics(table) if len(table) else None

@@ -1,4 +1,4 @@
-"""One fold of a cross-validation: trained, then asked about the scans that it never saw."""
+"""One fold of a cross-validation: trained, then applied to the scans that it never saw."""
 
 import gc
 import json
@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from scripts.datalists import fold_items
+from scripts.errors import UserError
+from scripts.statistics import PredictionTable, read_table
 
 from .experiment import Experiment
-from .tables import Row, read_checked, write_table
 from .timing import Forecast, NetworkTimer
 
-__all__ = ["Fold", "count_parameters", "predict"]
+__all__ = ["Fold", "count_parameters", "predict", "read_checked"]
 
 PARTS = {"select": "validation.csv", "report": "held_out.csv", "test": "test.csv"}
 FLIPS = "recipe_flips.yaml"
@@ -47,7 +48,7 @@ class Fold:
     def record(self) -> dict[str, Any]:
         """Return what ``fold.json`` says: seconds, parameters, costs; empty for an unfinished fold."""
         path = self.folder / "fold.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     def is_complete(self, flips: bool) -> bool:
         """Say whether all predictions are there, with ``flips`` also those that average over flips."""
@@ -67,12 +68,12 @@ class Fold:
         items = fold_items(self.experiment.datalist, self.index)
         scans = [item for part in PARTS for item in items[part]]
         data = "$" + " + ".join(f"@parts['{part}']" for part in PARTS)
-        rows, seconds = predict(self.experiment, self.checkpoint, scans, {"fold": self.index, "data": data})
+        table, seconds, _ = predict(
+            self.experiment, self.checkpoint, scans, {"fold": self.index, "data": data}
+        )
         for part, name in PARTS.items():
-            count = len(items[part])
-            if count:
-                write_table(self.folder / name, rows[:count])
-            rows = rows[count:]
+            if items[part]:
+                table.select([item["name"] for item in items[part]]).write(self.folder / name)
         self._record(
             fold=self.index,
             seconds=round(time.perf_counter() - started, 1),
@@ -86,8 +87,8 @@ class Fold:
             return
         record, scans = self.record(), fold_items(self.experiment.datalist, self.index)["test"]
         source = {"fold": self.index, "data": "$@parts['test']"}
-        rows, seconds = predict(self.experiment, self.checkpoint, scans, source, [FLIPS])
-        write_table(self.folder / "test_flipped.csv", rows)
+        table, seconds, _ = predict(self.experiment, self.checkpoint, scans, source, [FLIPS])
+        table.write(self.folder / "test_flipped.csv")
         record["seconds_per_scan"]["network_with_flips"] = seconds
         self._record(**record)
 
@@ -107,7 +108,7 @@ class Fold:
 
     def _record(self, **content: Any) -> None:
         partial = self.folder / "fold.partial"
-        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         partial.replace(self.folder / "fold.json")
 
 
@@ -117,8 +118,10 @@ def predict(
     items: Sequence[Mapping[str, Any]],
     source: Mapping[str, Any],
     overlays: Sequence[str] = (),
-) -> tuple[list[Row], float]:
-    """Return a checkpoint's uncalibrated answers, by evaluate.yaml, and its network's seconds a scan.
+    class_names: Sequence[str] | None = None,
+    unseen: bool = False,
+) -> tuple[PredictionTable, float, str]:
+    """Return a checkpoint's predictions, by evaluate.yaml, and its network's seconds a scan.
 
     Args:
         experiment: how it was trained.
@@ -126,24 +129,62 @@ def predict(
         items: the scans, as the rows are held against them.
         source: the same scans as the config finds them: ``data``, an expression, and other overrides.
         overlays: names of configs that come after evaluate.yaml.
+        class_names: by index; None: the experiment's.
+        unseen: stop at a scan that trained or selected the checkpoint.
+
+    Returns:
+        The table, the seconds, and what is known of scans that taught the checkpoint.
 
     Raises:
-        UserError: as :func:`read_checked`.
+        UserError: as :func:`read_checked`; or a scan taught the checkpoint.
     """
-    overrides = {
-        ("validate::dataset::data" if key == "data" else key): value for key, value in source.items()
-    }
+    overrides = {("reported" if key == "data" else key): value for key, value in source.items()}
     with tempfile.TemporaryDirectory(dir=checkpoint.parent) as scratch:
-        workflow = experiment.evaluation(
-            overlays, output_dir=scratch, ckpt_path=str(checkpoint), calibration=None, **overrides
-        )
+        workflow = experiment.evaluation(overlays, output_dir=scratch, ckpt_path=str(checkpoint), **overrides)
+        if not unseen:
+            workflow.parser["seen"] = ""
+        seen = workflow.parser.get_parsed_content("seen")
         evaluator = workflow.parser.get_parsed_content("validate::evaluator")
         timer = NetworkTimer(evaluator)
         evaluator.run()
-        rows = read_checked(Path(scratch, "predictions.csv"), items)
+        names = class_names or experiment.class_names
+        table = read_checked(Path(scratch, "predictions.csv"), items, names).with_raw()
     del workflow, evaluator
     _free_memory()
-    return rows, timer.seconds_per_scan
+    return table, timer.seconds_per_scan, seen
+
+
+def read_checked(
+    path: str | Path, items: Sequence[Mapping[str, Any]], class_names: Sequence[str]
+) -> PredictionTable:
+    """Read predictions and make sure that they are those of a list of scans, whole and undamaged.
+
+    Args:
+        path: of the form of predictions.csv.
+        items: of the datalist; each scan must have one row, with its own label.
+        class_names: by index.
+
+    Returns:
+        The table, in the order of the items.
+
+    Raises:
+        UserError: as :func:`read_table`; or scans are missing or unknown, or a label is not the datalist's.
+    """
+    table = read_table(path, class_names, may_be_all_refused=True)
+    labels = {item["name"]: item["label"] for item in items}
+    others = sorted(set(labels) ^ set(table.frame["image"]))
+    if others:
+        raise UserError(
+            f"{path}: {len(table.frame)} rows do not fit the {len(items)} scans of the datalist "
+            f"({others[0]} is in one of them only); remove the file and run again"
+        )
+    for image, label in zip(table.frame["image"], table.frame["label"], strict=True):
+        if label != labels[image]:
+            raise UserError(
+                f"{path}: {image} has label {label}, in the datalist {labels[image]}; the labels changed "
+                f"after the prediction"
+            )
+    return table.select(list(labels))
 
 
 def count_parameters(network: nn.Module) -> dict[str, int]:

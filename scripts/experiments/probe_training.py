@@ -11,10 +11,12 @@ import torch
 from monai.transforms import Compose
 from tqdm import tqdm
 
+from scripts.checkpoints import CalibrationRecord, RunModelFile
 from scripts.errors import UserError
-from scripts.evaluation import PredictionTable, calibration_file, classification_metrics, fit_calibration
 from scripts.features import STRENGTHS, Features, ProbeFit, cross_validate_probe, embed, joined
+from scripts.files import write_whole
 from scripts.networks import EncoderProbe, FeatureStore
+from scripts.statistics import PredictionTable, fit_calibration, table_metrics
 
 __all__ = ["ProbeTraining"]
 
@@ -23,12 +25,13 @@ __all__ = ["ProbeTraining"]
 class ProbeTraining:
     """Fit a probe to scans and leave it in a run's folder, like the weights of any other network.
 
-    The folder gains ``model.pt`` (a few kB: the encoder is named by its hash), ``calibration.json`` (fitted
-    on predictions for patients that the probe which made them did not know), ``features.npz``, and
-    ``probe.json``: the encoder, the strength, and the metrics of those predictions.
+    The folder gains ``model.pt`` (a few kB: the encoder is named by its hash) with its model file, whose
+    calibration is fitted on predictions for patients that the probe which made them did not know,
+    ``features.npz``, and ``probe.json``: the encoder, the strength, and the metrics of those predictions.
 
     Attributes:
         network: that is filled.
+        model_file: says beside the weights what they are.
         output_dir: the run's folder.
         class_names: by index, as ``{"0": name, ...}`` or a sequence.
         preprocessing: from an item to the encoder's grid.
@@ -40,6 +43,7 @@ class ProbeTraining:
     """
 
     network: EncoderProbe
+    model_file: RunModelFile
     output_dir: str | Path
     class_names: Mapping[str, str] | Sequence[str]
     preprocessing: Compose
@@ -68,14 +72,17 @@ class ProbeTraining:
         folder.mkdir(parents=True, exist_ok=True)
         features.save(folder / "features.npz")
         fit.probe.fill(self.network)
-        torch.save(
-            {name: value.cpu() for name, value in self.network.state_dict().items()}, folder / "model.pt"
-        )
-        record = self._record(features, fit)
-        (folder / "probe.json").write_text(json.dumps(record, indent=2) + "\n")
+        weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
+        write_whole(folder / "model.pt", lambda file: torch.save(weights, file))
+        table = self._out_of_fold(features, fit)
+        uniform = [1 / len(self.names)] * len(self.names)  # classes weigh alike in the fit
+        calibration = fit_calibration(table, self.names, uniform)
+        self.model_file.write(folder / "model.pt", features.content_hash, CalibrationRecord.of(calibration))
+        record = self._record(features, fit, table)
+        write_whole(folder / "probe.json", json.dumps(record, indent=2) + "\n")
         print(
             f"{folder / 'model.pt'}: strength {fit.strength:g}; on patients that it did not know, balanced "
-            f"accuracy {record['out_of_fold']['balanced_accuracy']:.3f} of {len(features)} scans"
+            f"accuracy {record['out_of_fold']['balanced_accuracy']['value']:.3f} of {len(features)} scans"
         )
         return fit
 
@@ -106,19 +113,12 @@ class ProbeTraining:
             )
         return features
 
-    def _record(self, features: Features, fit: ProbeFit) -> dict[str, Any]:
-        """Write the calibration, and return what probe.json says."""
-        table = PredictionTable(
-            "patients unknown to the probe that predicts, in cross-validation",
-            list(features.name), list(features.patient), features.labels, fit.probabilities,
-        )  # fmt: skip
-        count, checkpoint = len(self.names), Path(self.output_dir) / "model.pt"
-        fit_calibration(table, self.names, [1 / count] * count, ckpt_path=checkpoint).write(
-            calibration_file(checkpoint)
-        )
-        metrics = classification_metrics(
-            fit.probabilities, features.labels, features.patient, self.names, self.seed
-        )
+    def _out_of_fold(self, features: Features, fit: ProbeFit) -> PredictionTable:
+        columns = {"image": list(features.name), "patient": list(features.patient), "label": features.labels}
+        source = "patients unknown to the probe that predicts, in cross-validation"
+        return PredictionTable.of(self.names, fit.probabilities, columns, source=source)
+
+    def _record(self, features: Features, fit: ProbeFit, table: PredictionTable) -> dict[str, Any]:
         return {
             "encoder": self.network.encoder.encoder.name,
             "encoder_sha256": self.network.encoder.sha256,
@@ -127,5 +127,5 @@ class ProbeTraining:
             "strength": fit.strength,
             "losses": {f"{strength:g}": loss for strength, loss in fit.losses.items()},
             "fold_strengths": fit.fold_strengths,
-            "out_of_fold": metrics,
+            "out_of_fold": table_metrics(table, self.seed),
         }

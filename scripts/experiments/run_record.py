@@ -33,7 +33,7 @@ def claim_folder(folder: Path, experiment: Experiment, write: bool = True) -> No
     identity = experiment.identity()
     path = folder / RECORD
     if path.is_file():
-        changed = list(_changes(json.loads(path.read_text()), identity))
+        changed = list(_changes(json.loads(path.read_text(encoding="utf-8")), identity))
         if changed:
             raise UserError(
                 f"{path}: another experiment began in this folder; since then changed: {'; '.join(changed)}. "
@@ -56,7 +56,7 @@ def recorded_experiment(folder: Path, dataset_dir: str | Path, num_workers: int 
         UserError: the cross-validation is not finished, or a config changed since.
     """
     path = folder / RECORD
-    record = json.loads(path.read_text()) if path.is_file() else {}
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if "folds" not in record:
         raise UserError(
             f"{folder}: no finished cross-validation; run cross_validation with this --output_dir"
@@ -104,5 +104,5 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Any:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     partial.replace(path)

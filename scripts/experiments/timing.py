@@ -1,4 +1,4 @@
-"""What an answer costs, and what the rest of a cross-validation will."""
+"""What a prediction costs, and what the rest of a cross-validation will."""
 
 import time
 

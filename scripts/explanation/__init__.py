@@ -13,7 +13,6 @@ from .method import HeatMapMethod
 from .occlusion import Occlusion
 from .overlay import STRONGEST, draw_overlay, most_attended, save_overlay
 from .randomisation import map_correlation, randomised
-from .writer import HeatMapWriter
 
 __all__ = [
     "STRONGEST",
@@ -23,7 +22,6 @@ __all__ = [
     "GradCAM",
     "HeatMap",
     "HeatMapMethod",
-    "HeatMapWriter",
     "LobeSummary",
     "Occlusion",
     "ProbeActivation",

@@ -12,7 +12,7 @@ __all__ = ["DetectionGradCAM", "GradCAM", "TypeGradCAM"]
 
 
 class GradCAM:
-    r"""Grad-CAM of the three-class answer (Selvaraju et al., ICCV 2017, doi:10.1109/ICCV.2017.74).
+    r"""Grad-CAM of all classes' logits (Selvaraju et al., ICCV 2017, doi:10.1109/ICCV.2017.74).
 
     .. math::
 
@@ -58,9 +58,10 @@ class GradCAM:
 class TypeGradCAM:
     """Grad-CAM of the type branch of a multi-task network (Wang et al., Fig. 7).
 
-    What is differentiated: for COVID-19 and for other pneumonia that class's logit of the **type head**, by
-    the type branch's maps; for non-pneumonia, which the type branch does not know, the normal logit of the
-    **detection head**, by the detection branch's maps. The paper does not say which layer or logit it took.
+    What is differentiated: for class 0, the negative one (non-pneumonia), which the type branch does not
+    know, its logit of the **detection head**, by the detection branch's maps; for every other class
+    (COVID-19, other pneumonia) its logit of the **type head**, by the type branch's maps. The paper does not
+    say which layer or logit it took.
 
     Args:
         network: a :class:`scripts.networks.MultiTaskNetwork`.
@@ -96,8 +97,8 @@ class TypeGradCAM:
 class DetectionGradCAM:
     """Grad-CAM of the detection branch: what spoke for pneumonia, or for its absence.
 
-    What is differentiated: the pneumonia logit of the detection head for both pneumonia classes, the
-    normal logit for non-pneumonia.
+    What is differentiated: the detection head's logit of class 0 for that class, and its other logit for
+    every other class.
 
     Args:
         network: a :class:`scripts.networks.MultiTaskNetwork`.

@@ -78,18 +78,18 @@ def lobe_shares(lobes: LobeMap, grid_affine: torch.Tensor | np.ndarray, shape: S
 
 
 def summarise_lobes(
-    heat_map: HeatMap, hounsfield: torch.Tensor, shares: torch.Tensor, voxel_volume: float
+    heat_map: HeatMap | None, hounsfield: torch.Tensor, shares: torch.Tensor, voxel_volume: float
 ) -> LobeSummary:
     """Measure opacity and heat in each lobe; voxels that lie in two lobes count in part.
 
     Args:
-        heat_map: on the grid.
+        heat_map: on the grid; None leaves the heat out.
         hounsfield: what the network saw, in HU; may be clamped above -300 and below -700. ``(R, A, S)``.
         shares: of :func:`lobe_shares`.
         voxel_volume: of the grid, in mm3.
     """
     millilitres = voxel_volume / 1000
-    heat = heat_map.heat.double()
+    heat = torch.zeros(hounsfield.shape).double() if heat_map is None else heat_map.heat.double()
     whole = float(heat.sum())
     opaque, consolidated = hounsfield >= AERATED_BELOW, hounsfield >= CONSOLIDATED_ABOVE
     rows = []
@@ -110,7 +110,7 @@ def summarise_lobes(
         lobes=rows,
         heat_in_lungs=float((lungs * heat).sum()) / whole if whole else None,
         lungs_in_grid=float(lungs.mean()),
-        hottest_lobe=_lobe_at(heat_map, shares) if whole else "",
+        hottest_lobe=_lobe_at(heat_map, shares) if heat_map is not None and whole else "",
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.evaluation import patient_bootstrap
+from scripts.statistics import patient_bootstrap
 
 __all__ = ["THRESHOLDS", "localise", "summarise"]
 
@@ -62,10 +62,10 @@ def summarise(scans: Sequence[dict[str, Any]], patients: Sequence[str]) -> dict[
         patients: whose scan each is.
 
     Returns:
-        ``{"value": ..., "interval": [low, high]}`` for the pointing game, the share of the heat in lesions,
-        the enrichment (mean share of the heat over the lesions' mean share of the volume: 1 is chance),
-        Dice at 0.5 and at the best threshold (chosen on these same scans, so it flatters), and the rank
-        correlation with the maps of randomised networks (the nearer to 0 the better; the share of those
+        ``{"value": ..., "interval_95_percent": [low, high]}`` for the pointing game, the share of the heat in
+        lesions, the enrichment (mean share of the heat over the lesions' mean share of the volume: 1 is
+        chance), Dice at 0.5 and at the best threshold (chosen on these same scans, so it flatters), and the
+        rank correlation with the maps of randomised networks (the nearer to 0 the better; the share of those
         that are all zeros, and so correlate with nothing, is given beside it).
     """
     table = {key: np.array([scan[key] for scan in scans], dtype=float) for key in scans[0]}
@@ -91,7 +91,7 @@ def summarise(scans: Sequence[dict[str, Any]], patients: Sequence[str]) -> dict[
         figures["enrichment_in_lungs"] = ratio("heat_in_lesions_of_lungs", "lesions_in_lungs")
     every = np.arange(len(scans))
     summary: dict[str, Any] = {
-        name: {"value": statistic(every), "interval": patient_bootstrap(statistic, patients)}
+        name: {"value": statistic(every), "interval_95_percent": patient_bootstrap(statistic, patients)}
         for name, statistic in figures.items()
     }
     summary["pointing_game"]["chance"] = mean("lesions_in_box")(every)

@@ -11,7 +11,6 @@ from torch import nn
 from tqdm import tqdm
 
 from scripts.errors import UserError
-from scripts.networks import load_weights, weights_hash
 from scripts.scans import read_scan
 from scripts.transforms import ScanDataset
 
@@ -26,7 +25,7 @@ __all__ = ["measure_localisation"]
 
 def measure_localisation(
     network: nn.Module,
-    ckpt_path: str | Path,
+    weights_sha256: str,
     dataset: ScanDataset,
     methods: Callable[[nn.Module], list[HeatMapMethod]],
     output_dir: str | Path,
@@ -38,8 +37,8 @@ def measure_localisation(
     class that is explained, so that networks that answer otherwise are compared on the same question.
 
     Args:
-        network: receives the checkpoint.
-        ckpt_path: a state dict.
+        network: trained.
+        weights_sha256: of its checkpoint, for the record.
         dataset: items with ``label``, ``patient`` and ``lesions`` (a path), and ``lobes`` if known; refused
             scans are kept, and left out here.
         methods: network -> its methods, e.g. :func:`all_methods`.
@@ -52,7 +51,6 @@ def measure_localisation(
     Raises:
         UserError: no scan has lesions, or a mask does not fit its scan.
     """
-    load_weights(network, ckpt_path)
     trained = methods(network)
     random = [methods(randomised(network, seed)) for seed in range(randomisations)]
     scans: dict[str, list[dict[str, Any]]] = {method.name: [] for method in trained}
@@ -71,7 +69,7 @@ def measure_localisation(
             f"none of {len(dataset)} scans has a mask of lesions; the datalist's items name it `lesions`"
         )
     content = {
-        "checkpoint_sha256": weights_hash(ckpt_path),
+        "checkpoint_sha256": weights_sha256,
         "network": type(network).__name__,
         "methods": {name: summarise(rows, patients) for name, rows in scans.items()},
         "scans": {
@@ -142,7 +140,7 @@ def _mask(item: dict[str, Any], key: str) -> np.ndarray:
 def _write(content: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "explanation.json"
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     for name, figures in content["methods"].items():
         value = {key: figure["value"] for key, figure in figures.items() if isinstance(figure, dict)}
         print(

@@ -6,9 +6,11 @@ import torch
 from monai.networks.utils import eval_mode
 from torch import nn
 
+from scripts.transforms import to_window
+
 __all__ = ["Occlusion"]
 
-AERATED_LUNG = 0.267  # -850 HU in the window from -1250 to 250 HU
+AERATED_LUNG = -850.0  # HU
 
 
 class Occlusion:
@@ -20,19 +22,23 @@ class Occlusion:
 
     Args:
         network: any classifier.
+        window: level, width in HU of the network's grid: it says which grey value aerated lung has.
         blocks: how many blocks side by side an axis holds.
-        fill: grey value of a covered block, 0 to 1.
         batch_size: of covered copies.
     """
 
     name = "occlusion"
 
     def __init__(
-        self, network: nn.Module, blocks: int = 6, fill: float = AERATED_LUNG, batch_size: int = 8
+        self,
+        network: nn.Module,
+        window: tuple[float, float] = (-500.0, 1500.0),
+        blocks: int = 6,
+        batch_size: int = 8,
     ) -> None:
         self.network = network
         self.blocks = blocks
-        self.fill = fill
+        self.fill = float(to_window(torch.tensor(AERATED_LUNG), window))
         self.batch_size = batch_size
 
     def __call__(self, x: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:

@@ -11,12 +11,13 @@ from monai.transforms import Compose
 from torch.utils.data import DataLoader
 
 from scripts.errors import UserError
+from scripts.files import write_whole
 from scripts.networks import FrozenEncoder
 from scripts.transforms import ScanDataset
 
 __all__ = ["Features", "embed", "joined"]
 
-TEXTS = ("name", "patient", "source", "content", "flags", "refusal")
+TEXTS = ("name", "patient", "source", "flags", "refusal", "content_hash")
 UNKNOWN = -1  # the label of a scan without one
 
 
@@ -30,9 +31,9 @@ class Features:
         name: of each scan, as outputs show it.
         patient: whose it is; a scan without a patient is its own.
         source: where it comes from, or "".
-        content: hash of its voxels in HU, the same in every format, or "".
         flags: words parted by spaces.
         refusal: why it was refused, or "".
+        content_hash: of the scan's voxels (:class:`scripts.scans.Scan`); "" of a refused one.
         encoder: name and SHA-256 of the encoder, and its precision.
     """
 
@@ -41,9 +42,9 @@ class Features:
     name: tuple[str, ...]
     patient: tuple[str, ...]
     source: tuple[str, ...]
-    content: tuple[str, ...]
     flags: tuple[str, ...]
     refusal: tuple[str, ...]
+    content_hash: tuple[str, ...]
     encoder: str
 
     def __len__(self) -> int:
@@ -65,10 +66,9 @@ class Features:
 
     def save(self, path: str | Path) -> None:
         """Write them as one NumPy archive."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         arrays = {"values": self.values, "labels": self.labels, "encoder": np.array(self.encoder)}
         arrays |= {key: np.array(getattr(self, key), dtype=np.str_) for key in TEXTS}
-        np.savez(path, allow_pickle=False, **arrays)
+        write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> "Features":
@@ -151,8 +151,8 @@ def _row(
         name=(name,),
         patient=(str(item.get("patient") or name),),
         source=(str(item.get("source") or ""),),
-        content=(str(meta.get("content_hash", "")),),
         flags=(str(meta.get("flags", "")),),
         refusal=(f"[{reason['code']}] {reason['message']}" if reason["code"] else "",),
+        content_hash=(str(meta.get("content_hash", "")),),
         encoder=encoder,
     )

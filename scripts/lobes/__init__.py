@@ -1,9 +1,9 @@
 """PARL's first stage: the five lobes of the lungs, found, checked, and the box around them."""
 
 from .augmentation import lobe_augmentation
-from .labels import LABEL_TABLES, LOBES, convert_labels
+from .labels import LABEL_TABLES, LOBES, convert_labels, lobe_classes
 from .lobe_map import LobeMap, read_lobes
-from .network import LobeUNet, lobe_unet_from
+from .network import LobeUNet
 from .on_scan import labels_on_scan
 from .packing import pack_lobes, unpack_lobes
 from .region import LobeRegion
@@ -26,8 +26,8 @@ __all__ = [
     "convert_labels",
     "labels_on_scan",
     "lobe_augmentation",
+    "lobe_classes",
     "lobe_segmenter",
-    "lobe_unet_from",
     "pack_lobes",
     "read_lobes",
     "unpack_lobes",

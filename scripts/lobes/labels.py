@@ -7,10 +7,15 @@ import numpy as np
 
 from scripts.errors import UserError
 
-__all__ = ["LABEL_TABLES", "LEFT", "LOBES", "LabelTable", "convert_labels"]
+__all__ = ["LABEL_TABLES", "LEFT", "LOBES", "LabelTable", "convert_labels", "lobe_classes"]
 
 LOBES = ("left upper", "left lower", "right upper", "right middle", "right lower")  # labels 1 to 5
 LEFT = (1, 2)  # labels of the patient's left lung
+
+
+def lobe_classes() -> list[str]:
+    """Return the classes of a lobe network by index: background, and the lobes."""
+    return ["background", *LOBES]
 
 
 @dataclass(frozen=True)

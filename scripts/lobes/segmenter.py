@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import get_worker_info
 
-from scripts.networks import place_network, weights_hash
+from scripts.checkpoints import ModelFile, build_network, build_region
+from scripts.errors import UserError
+from scripts.networks import place_network, read_state_dict
 from scripts.scans import Scan
-from scripts.transforms import LungRegion, Region, scan_to_grid, to_window
+from scripts.transforms import Region, scan_to_grid, to_window
 
+from .labels import lobe_classes
 from .lobe_map import LobeMap
-from .network import LobeUNet, lobe_unet_from
 from .on_scan import labels_on_scan, largest_pieces
 
 __all__ = ["LobeSegmenter", "lobe_segmenter"]
@@ -24,27 +27,37 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LobeSegmenter:
-    """Find the lobes of a scan; the network is built as its checkpoint says it was trained.
+    """Find the lobes of a scan; the network, its grid, window and region are those of its model file.
 
     Small to pickle: each process reads the weights when it needs them first. It runs on the GPU where there
     is one, but in a loader's worker on the CPU.
 
     Args:
-        ckpt_path: of a :class:`LobeUNet`.
-        window: level, width in HU that it was trained with.
-        region: what it was trained on; the coarse lungs' box.
+        ckpt_path: of a :class:`LobeUNet`, with its model file beside it.
 
     Attributes:
+        described: its model file.
+        region: what it was trained on; the coarse lungs' box.
         sha256: of the checkpoint, so that a cache of what follows from it knows it from another.
+
+    Raises:
+        UserError: the checkpoint has no model file, or is not the one that it describes.
     """
 
     ckpt_path: str
-    window: tuple[float, float] = (-500.0, 1500.0)
-    region: Region = field(default_factory=LungRegion)
+    described: ModelFile = field(init=False, repr=False)
+    region: Region = field(init=False)
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sha256", weights_hash(self.ckpt_path))
+        described = ModelFile.of(self.ckpt_path)
+        if described.classes != lobe_classes():
+            raise UserError(
+                f"{self.ckpt_path}: its classes are {', '.join(described.classes)}; not a lobe network"
+            )
+        object.__setattr__(self, "described", described)
+        object.__setattr__(self, "region", build_region(described.region))
+        object.__setattr__(self, "sha256", described.weights_sha256)
 
     def __call__(self, scan: Scan) -> LobeMap:
         """Return the lobes on the network's grid: enough for a box.
@@ -69,8 +82,9 @@ class LobeSegmenter:
         device = torch.device("cuda" if torch.cuda.is_available() and not in_worker else "cpu")
         network = _network(self.ckpt_path, self.sha256, device)
         box = self.region(scan)
-        volume, affine = scan_to_grid(scan, box, network.spatial_shape.tolist())
-        grid = to_window(volume, self.window)[None, None].to(device)
+        volume, affine = scan_to_grid(scan, box, self.described.spatial_shape)
+        level, width = self.described.window
+        grid = to_window(volume, (level, width))[None, None].to(device)
         return network(grid)[0].float().softmax(dim=0).cpu(), affine, box.flags
 
 
@@ -88,8 +102,7 @@ def lobe_segmenter(ckpt_path: str | Path | None) -> LobeSegmenter | None:
 
 
 @cache
-def _network(ckpt_path: str, sha256: str, device: torch.device) -> LobeUNet:
+def _network(ckpt_path: str, sha256: str, device: torch.device) -> nn.Module:
     """Read the weights once a process; their hash tells a file that was replaced."""
-    network = lobe_unet_from(ckpt_path).eval()
-    place_network(network, device)
-    return network
+    network = build_network(ModelFile.of(ckpt_path).network, read_state_dict(ckpt_path))
+    return place_network(network, device)

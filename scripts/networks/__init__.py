@@ -4,6 +4,7 @@ from .dual_attention import BasicBlock, DepthAttention, VideoResNet
 from .encoders import ENCODERS, OWN_FILE, Encoder, encoder_hash, encoder_named, load_encoder
 from .ensemble import Ensemble, mean_log_probability
 from .feature_store import FeatureStore
+from .flips import FlipInferer
 from .frozen_encoder import EncoderProbe, FrozenEncoder, fold_normalisations, remember_features
 from .inflated_resnet import InflatedResNet, convert_inflated_resnet
 from .kinetics import convert_r3d_18, load_kinetics_weights
@@ -29,7 +30,6 @@ from .spatial_attention import (
     SpatialAttention,
     spatial_softmax,
 )
-from .stopwatch import seconds
 from .weights import check_fit, load_weights, read_state_dict, weights_hash
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "EncoderProbe",
     "Ensemble",
     "FeatureStore",
+    "FlipInferer",
     "FrozenEncoder",
     "InflatedResNet",
     "LearnableSpatialAttention",
@@ -77,7 +78,6 @@ __all__ = [
     "resnet18",
     "sa_66",
     "sa_66_m",
-    "seconds",
     "spatial_softmax",
     "wa_66",
     "wa_66_m",

@@ -1,6 +1,6 @@
 """Several networks that answer as one."""
 
-import copy
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -11,35 +11,35 @@ __all__ = ["Ensemble", "mean_log_probability"]
 
 
 class Ensemble(nn.Module):
-    """Average the probabilities of several networks of one kind.
+    """Average the probabilities of several networks, each on a grid of its own or on one that they share.
 
     The mean comes back as its logarithm: the softmax that follows in the configs turns it into the mean.
 
     Args:
-        network: copied for each member; the members share no weight.
-        count: of members.
+        members: the networks; with the same classes.
+        grids: for each member, which of the inputs it sees; None: all see the first.
 
     Raises:
         UserError: there are none.
 
-    Shape: ``(B, 1, R, A, S)`` to ``(B, classes)``.
+    Shape: one or several grids ``(B, 1, R, A, S)`` to ``(B, classes)``.
 
     Example:
-        >>> pair = Ensemble(nn.Sequential(nn.Flatten(), nn.Linear(8, 3)), count=2)
+        >>> pair = Ensemble([nn.Sequential(nn.Flatten(), nn.Linear(8, 3)) for _ in range(2)])
         >>> pair(torch.rand(5, 1, 2, 2, 2)).exp().sum(dim=1).allclose(torch.ones(5))
         True
     """
 
-    def __init__(self, network: nn.Module, count: int) -> None:
+    def __init__(self, members: Sequence[nn.Module], grids: Sequence[int] | None = None) -> None:
         super().__init__()
-        if count < 1:
-            raise UserError(
-                f"an ensemble of {count} networks: name the checkpoints with --ckpt_paths \"['a.pt','b.pt']\""
-            )
-        self.members = nn.ModuleList(copy.deepcopy(network) for _ in range(count))
+        if not members:
+            raise UserError("an ensemble of no networks: name its checkpoints, \"['a.pt','b.pt']\"")
+        self.members = nn.ModuleList(members)
+        self.grids = [0] * len(members) if grids is None else list(grids)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return mean_log_probability(torch.stack([member(x) for member in self.members]))
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        logits = [member(x[grid]) for member, grid in zip(self.members, self.grids, strict=True)]
+        return mean_log_probability(torch.stack(logits))
 
 
 def mean_log_probability(logits: torch.Tensor) -> torch.Tensor:

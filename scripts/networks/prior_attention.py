@@ -9,18 +9,22 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from scripts.errors import UserError
+
 from .residual_units import BranchPair, convolution, initialise_kaiming
 from .spatial_shape import check_input, checked_spatial_shape, halved
 
 __all__ = ["MultiTaskLogits", "MultiTaskNetwork", "SingleTaskNetwork"]
+
+ONE_OUTPUT = ("wa_66", "sa_66", "resnet18", "ca_resnet18", "da_resnet18", "da_ca_resnet18")  # recipes
 
 
 class MultiTaskLogits(NamedTuple):
     """The three answers of a multi-task network, as logits.
 
     Attributes:
-        detection: normal or pneumonia, ``(B, 2)``.
-        pneumonia_type: other pneumonia or COVID-19, ``(B, 2)``.
+        detection: class 0 (normal) or any other (pneumonia), ``(B, 2)``.
+        pneumonia_type: the other classes apart (other pneumonia or COVID-19), ``(B, num_classes - 1)``.
         combined: all classes, ``(B, num_classes)``.
     """
 
@@ -77,6 +81,9 @@ class SingleTaskNetwork(nn.Module):
 class MultiTaskNetwork(nn.Module):
     """Detect pneumonia in one branch, tell its type in another, and classify with both.
 
+    With other classes than the paper's three, detection is class 0, the negative one, against the rest, and
+    the type branch tells the rest apart.
+
     The two branches (Table I of Wang et al., right: WA-66-M, SA-66-M, PA-66-M) share the image and
     what ``unit`` lets pass from one to the other; each has its own header and transitions.
 
@@ -90,14 +97,15 @@ class MultiTaskNetwork(nn.Module):
         units: number of units in each group.
         unit: called with a number of channels, returns a module that maps the two branches' tensors to two.
         hidden: width of the fully connected layer of either branch, and of the one on both.
-        num_classes: number of combined logits.
+        num_classes: number of combined logits, three or more.
         spatial_shape: the grid's size along R, A and S in voxels.
 
     Shape: ``(B, 1, R, A, S)``, in eval mode to ``(B, num_classes)``, in training mode to
         :class:`MultiTaskLogits`.
 
     Raises:
-        UserError: the network cannot take the spatial shape.
+        UserError: the network cannot take the spatial shape, or there are two classes, so that the type
+            branch would have nothing to tell apart.
     """
 
     def __init__(
@@ -110,13 +118,18 @@ class MultiTaskNetwork(nn.Module):
         spatial_shape: Sequence[int],
     ) -> None:
         super().__init__()
+        if num_classes < 3:
+            raise UserError(
+                f"{num_classes} classes leave the type branch of a multi-task network nothing to tell apart; "
+                f"use a network with one output: recipe {', '.join(ONE_OUTPUT[:-1])} or {ONE_OUTPUT[-1]}"
+            )
         self.spatial_shape = _parl_shape(spatial_shape, units)
         self.stages = nn.ModuleDict(_stages(channels, units, unit, branches=_both))
         flat = _flat_size(channels, units, self.spatial_shape)
         self.detection_features = nn.Sequential(nn.Flatten(), _linear(flat, hidden[0]), nn.ReLU())
         self.type_features = nn.Sequential(nn.Flatten(), _linear(flat, hidden[0]), nn.ReLU())
         self.detection_head = _linear(hidden[0], 2)
-        self.type_head = _linear(hidden[0], 2)
+        self.type_head = _linear(hidden[0], num_classes - 1)
         self.combined_head = nn.Sequential(
             _linear(2 * hidden[0], hidden[1]), nn.ReLU(), _linear(hidden[1], num_classes)
         )

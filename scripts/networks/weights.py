@@ -1,17 +1,21 @@
 """Weights on disk: read only as tensors, and only into the network they were made for."""
 
-import hashlib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from scripts.errors import UserError
+from scripts.files import sha256_of
 
 __all__ = ["check_fit", "load_weights", "read_state_dict", "weights_hash"]
 
 SHOWN = 3
+NESTED = ("state_dict", "model_state_dict", "model", "network")  # where others keep the weights
+WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:
@@ -24,8 +28,8 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
     Raises:
         UserError: there is no such file, it is not a state dict, or names or shapes differ.
     """
-    found = read_state_dict(path, "train one, or name yours with --ckpt_path")
-    check_fit(network, found, str(path))
+    found = read_state_dict(path)
+    check_fit(network, found, f"{path}: {type(network).__name__}")
     network.load_state_dict(found)
 
 
@@ -35,7 +39,7 @@ def check_fit(network: nn.Module, weights: Mapping[str, torch.Tensor], name: str
     Args:
         network: that they are for.
         weights: a state dict.
-        name: of the file, for the message.
+        name: of the network or the file, for the message.
 
     Raises:
         UserError: they differ.
@@ -43,28 +47,37 @@ def check_fit(network: nn.Module, weights: Mapping[str, torch.Tensor], name: str
     problems = _differences(weights, network.state_dict())
     if problems:
         raise UserError(
-            f"{name}: does not fit {type(network).__name__}: {'; '.join(problems)}. "
-            f"Run with the recipe (network and spatial_shape) that the checkpoint was trained with"
+            f"{name}: does not fit {type(network).__name__}: {'; '.join(problems)}; name the network and the "
+            f"spatial_shape that it was trained with"
         )
 
 
-def read_state_dict(path: str | Path, advice: str) -> dict[str, torch.Tensor]:
+def read_state_dict(
+    path: str | Path, advice: str = "train one, or name yours with --ckpt_path"
+) -> dict[str, torch.Tensor]:
     """Read a state dict, as tensors only: no code in the file is run.
+
+    Checkpoints from elsewhere may keep it under a name such as ``state_dict``, and put ``module.`` before
+    each of its names; both are undone.
 
     Args:
         path: a file that ``torch.save`` wrote.
         advice: what to do where there is none.
 
     Raises:
-        UserError: there is no such file, or it is not a plain state dict.
+        UserError: there is no such file, it is damaged, or it is not a plain state dict.
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such checkpoint; {advice}")
     try:
+        _check_archive(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
-        raise UserError(f"{path}: not a readable PyTorch checkpoint ({type(error).__name__})") from error
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise UserError(
+            f"{path}: not a readable PyTorch checkpoint ({type(error).__name__}: {str(error)[:80]})"
+        ) from error
+    found = _unwrapped(found)
+    if not found or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise UserError(
             f"{path}: not a plain state dict of tensors; expected what training writes to model.pt"
         )
@@ -73,7 +86,32 @@ def read_state_dict(path: str | Path, advice: str) -> dict[str, torch.Tensor]:
 
 def weights_hash(path: str | Path) -> str:
     """Return the SHA-256 of a checkpoint file, which names the weights in outputs."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return sha256_of(path)
+
+
+def _check_archive(path: str | Path) -> None:
+    """Hold the bytes of a checkpoint against its archive's checksums, which torch does not look at."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"damaged: the checksum of {damaged} differs")
+
+
+def _unwrapped(content: Any) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        return {}
+    for name in NESTED:
+        if isinstance(content.get(name), dict):
+            content = content[name]
+            break
+    while prefix := next((one for one in WRAPPERS if _all_begin_with(one, content)), None):
+        content = {name.removeprefix(prefix): value for name, value in content.items()}
+    return dict(content)
+
+
+def _all_begin_with(prefix: str, content: Mapping[Any, Any]) -> bool:
+    return bool(content) and all(str(name).startswith(prefix) for name in content)
 
 
 def _differences(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> list[str]:

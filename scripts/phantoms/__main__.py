@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scripts.errors import show_user_errors_in_one_line
 
-from .data_set import SMALLEST_COUNT, write_data_set
+from .data_set import PATIENTS_A_CLASS, TASKS, write_data_set
 from .population import Population
 from .populations import POPULATIONS
 
@@ -16,7 +16,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.phantoms", description=__doc__)
     parser.add_argument("--output_dir", type=Path, required=True, help="folder to write to")
     parser.add_argument(
-        "--count", type=int, default=60, help=f"scans, at least {SMALLEST_COUNT} (default: %(default)s)"
+        "--count",
+        type=int,
+        default=60,
+        help=f"scans, at least {PATIENTS_A_CLASS} a class (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--task", choices=TASKS, default="pneumonia", help="what the classes are (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of everything (default: %(default)s)")
     parser.add_argument(
@@ -34,6 +40,8 @@ def main() -> None:
     options = parser.parse_args()
     show_user_errors_in_one_line()
     population = POPULATIONS[options.population]
+    if options.severity and options.task == "severity":
+        parser.error("--severity: with --task severity each class has its own")
     if options.severity:
         population = replace(population, severities=tuple(options.severity))
     datalist = write_data_set(
@@ -43,6 +51,7 @@ def main() -> None:
         shape=options.size,
         workers=options.workers,
         population=population,
+        task=options.task,
         overwrite=options.overwrite,
         progress=True,
     )

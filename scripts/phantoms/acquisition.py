@@ -11,6 +11,7 @@ from .population import Patient, Population
 
 __all__ = ["Acquisition", "add_noise", "draw_acquisition", "orient", "pad"]
 
+LOWEST = -285.0  # mm: no anatomy is drawn below
 SHARP_EDGE, SOFT_EDGE = 0.8, 2.0  # mm, over which the kernels smear an edge
 
 
@@ -20,7 +21,8 @@ class Acquisition:
 
     ``blur`` is the width of an edge in mm, ``noise`` a standard deviation in HU, ``grain`` the noise's
     correlation in voxels, ``padding`` the HU outside the reconstructed circle or None, ``table`` the
-    height of the table's top in mm, and ``origin`` what the scanner calls the patient's origin.
+    height of the table's top in mm, ``origin`` what the scanner calls the patient's origin, and ``tilt`` the
+    table's about the axes from side to side and from head to feet, degrees.
     """
 
     axes: tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -31,6 +33,7 @@ class Acquisition:
     padding: int | None
     table: float
     origin: tuple[float, float, float]
+    tilt: tuple[float, float] = (0.0, 0.0)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -85,6 +88,7 @@ def draw_acquisition(
         padding=padding if circular else None,
         table=-(98 * patient.scale[1] + 24 + 0.9 * patient.fat + random.uniform(6, 18)),
         origin=tuple(random.uniform(-250, 250, 3).round(2)),
+        tilt=patient.variation.table_tilt,
     )
 
 
@@ -94,6 +98,7 @@ def _field(
     """Return the field's corners, right, front, up in the patient's mm: square, or cropped to the body."""
     scale = np.array(patient.scale)
     bottom, top = random.uniform(-212, -172) + patient.dome_height, random.uniform(114, 142)
+    bottom = max(bottom - patient.variation.below, LOWEST)
     wide = random.uniform(*population.field) / 2
     offset = random.uniform(-8, 8, 2)
     cropped = random.random() < population.cropped

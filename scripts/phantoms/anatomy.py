@@ -7,7 +7,7 @@ import numpy as np
 from .geometry import Frame, ball, smooth_minimum, smooth_noise, tube
 from .population import Patient
 
-__all__ = ["Chest", "draw_chest", "draw_frame", "draw_wall"]
+__all__ = ["Chest", "draw_chest", "draw_frame", "draw_wall", "upper_arm"]
 
 # Inner surface of the rib cage, by height over the bifurcation of the trachea (mm):
 # half width, half depth, and how far in front of the origin its centre lies.
@@ -122,7 +122,7 @@ def _sideways(outward: np.ndarray, width: float) -> np.ndarray:
 def draw_wall(chest: Chest) -> tuple[np.ndarray, np.ndarray]:
     """Return the fields of the skin and of the muscle coat under its fat.
 
-    Arms are up, as in a chest scan, so that the shoulders widen the highest slices.
+    Arms are up, so that the shoulders widen the highest slices, or down, as the patient's variation says.
     """
     frame, patient = chest.frame, chest.patient
     up, right, depth = frame.up, np.abs(frame.right), chest.depth
@@ -134,7 +134,7 @@ def draw_wall(chest: Chest) -> tuple[np.ndarray, np.ndarray]:
     belly = 1 + 0.5 * np.clip((-up - 80) / 100, 0, 1)
     skin = muscle - patient.fat * belly * (0.75 + 0.35 * np.clip(1 - np.abs(depth + 0.2), 0, 1)) - 2
     for side in (-1, 1):
-        girdle = [(0, -38, 88), (side * 95, -38, 84), (side * 148, -26, 100), (side * 185, -10, 200)]
+        girdle = [(0, -38, 88), (side * 95, -38, 84), *upper_arm(patient, side)]
         for field, grown in ((muscle, 0.0), (skin, 0.6 * patient.fat + 3)):
             ball(field, frame, (side * 112, -40, 55), np.array((44, 40, 70)) + grown, 20)
             tube(field, frame, girdle, 36 * patient.muscle**0.5 + grown, 30)
@@ -142,6 +142,14 @@ def draw_wall(chest: Chest) -> tuple[np.ndarray, np.ndarray]:
         tube(field, frame, [(0, -30, 70), (0, -26, 260)], 52 + grown, 30)
     if patient.sex == "F":
         for side in (-1, 1):
-            size = 30 + patient.fat
+            size = (30 + patient.fat) * patient.variation.breast
             ball(skin, frame, (side * 76, 84, -42), (size + 14, 0.6 * size + 12, size + 10), 22)
     return skin, muscle
+
+
+def upper_arm(patient: Patient, side: int) -> list[tuple[float, float, float]]:
+    """Return the line of an upper arm, from the shoulder to beyond the scan, as (right, front, up) in mm."""
+    if not patient.variation.arms_down:
+        return [(side * 148, -26, 100), (side * 185, -10, 200)]
+    beside = 141 + 16 * patient.muscle + 1.3 * patient.fat + 36 * patient.muscle**0.5
+    return [(side * 148, -30, 92), (side * beside, -24, 20), (side * (beside + 6), -14, -290)]

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,37 @@ from scripts.errors import UserError
 from .phantom import draw_phantom
 from .population import Population
 
-__all__ = ["SMALLEST_COUNT", "write_data_set"]
+__all__ = ["PATIENTS_A_CLASS", "TASKS", "Task", "write_data_set"]
 
-GENERATOR = 1  # to be raised when the same arguments give other phantoms
-SMALLEST_COUNT = 12  # four patients a class: one to test, one to validate, two folds
+GENERATOR = 2  # to be raised when the same arguments give other phantoms
+PATIENTS_A_CLASS = 4  # at least: one to test, one to validate, two folds
 SECOND_VISITS = 1 / 6  # share of the scans that are a patient's second
 HELD_OUT = 0.15  # share of the patients in the validation list, and in the test list
 MOST_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the classes of a data set are.
+
+    Attributes:
+        classes: names; class 0 is the negative one.
+        draws: for each class, the (label, severity) that :func:`draw_phantom` is asked for, one patient
+            after the other; without a severity it is one of the population's.
+    """
+
+    classes: tuple[str, ...]
+    draws: tuple[tuple[tuple[int, str | None], ...], ...]
+
+
+TASKS = {
+    "pneumonia": Task(CLASSES, (((0, None),), ((1, None),), ((2, None),))),
+    "covid_19": Task(("not COVID-19", "COVID-19"), (((0, None), (1, None)), ((2, None),))),
+    "severity": Task(
+        ("none", "mild", "moderate", "severe"),
+        (((0, None),), ((2, "mild"),), ((2, "moderate"),), ((2, "severe"),)),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +65,7 @@ class _Order:
     visit: int
     shape: tuple[int, ...] | None
     population: Population
+    task: Task
 
 
 def write_data_set(
@@ -50,6 +76,7 @@ def write_data_set(
     shape: Sequence[int] | None = None,
     workers: int | None = None,
     population: Population | None = None,
+    task: str = "pneumonia",
     overwrite: bool = False,
     progress: bool = False,
 ) -> Path:
@@ -61,11 +88,12 @@ def write_data_set(
 
     Args:
         output_dir: gains ``images/``, ``lobes/``, ``lesions/`` and ``datalist.json``.
-        count: number of scans, at least 12.
+        count: number of scans, at least four a class.
         seed: of everything.
         shape: voxels of every scan along R, A, S (before it is turned to its orientation); drawn if None.
         workers: processes; all cores if None.
         population: whom to draw from; adults by default.
+        task: one of :data:`TASKS`: what the classes are.
         overwrite: replace a data set that was made with other arguments.
         progress: show a progress bar.
 
@@ -73,14 +101,17 @@ def write_data_set(
         The path of the datalist.
 
     Raises:
-        UserError: too few scans, a shape or number of workers that makes no sense, or another data set
-            in the way.
+        UserError: too few scans, an unknown task, a shape or number of workers that makes no sense, or
+            another data set in the way.
     """
     folder = Path(output_dir)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; --output_dir is a folder")
     population = population or Population()
-    _check(count, seed, shape, workers)
+    if task not in TASKS:
+        raise UserError(f"task={task!r} is unknown: give {', '.join(TASKS)}")
+    classes = TASKS[task].classes
+    _check(count, len(classes), seed, shape, workers)
     size = None if shape is None else tuple(int(n) for n in shape)
     settings = {
         "generator": GENERATOR,
@@ -88,25 +119,27 @@ def write_data_set(
         "seed": seed,
         "shape": size,
         "population": asdict(population),
+        **({} if task == "pneumonia" else {"task": task}),
     }
     name = "phantoms " + hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
     datalist = folder / "datalist.json"
     if _is_complete(datalist, name, overwrite):
         return datalist
-    orders = [_Order(folder, *row, size, population) for row in _roster(count, seed)]
+    orders = [
+        _Order(folder, *row, size, population, TASKS[task]) for row in _roster(count, seed, len(classes))
+    ]
     for kind in ("images", "lobes", "lesions"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     datalist.unlink(missing_ok=True)  # it comes back last: a data set with a datalist is complete
     items = list(tqdm(_written(orders, workers), total=count, desc="phantoms", disable=not progress))
-    _write_datalist(datalist, name, items)
+    _write_datalist(datalist, name, items, classes)
     return datalist
 
 
-def _check(count: int, seed: int, shape: Sequence[int] | None, workers: int | None) -> None:
-    if count < SMALLEST_COUNT:
-        raise UserError(
-            f"count={count} is too few to split by patient and class: ask for {SMALLEST_COUNT} or more"
-        )
+def _check(count: int, num_classes: int, seed: int, shape: Sequence[int] | None, workers: int | None) -> None:
+    fewest = PATIENTS_A_CLASS * num_classes
+    if count < fewest:
+        raise UserError(f"count={count} is too few to split by patient and class: ask for {fewest} or more")
     if seed < 0:
         raise UserError(f"seed={seed} is negative: give 0 or more")
     if shape is not None and (len(shape) != 3 or min(shape) < 8):
@@ -120,7 +153,7 @@ def _is_complete(datalist: Path, name: str, overwrite: bool) -> bool:
     if not datalist.exists():
         return False
     try:
-        found = json.loads(datalist.read_text()).get("name")
+        found = json.loads(datalist.read_text(encoding="utf-8")).get("name")
     except (json.JSONDecodeError, AttributeError):
         found = None
     if found != name and not overwrite:
@@ -131,16 +164,16 @@ def _is_complete(datalist: Path, name: str, overwrite: bool) -> bool:
     return found == name and not overwrite
 
 
-def _roster(count: int, seed: int) -> Iterator[tuple[str, tuple[int, int], int, int]]:
+def _roster(count: int, seed: int, num_classes: int = 3) -> Iterator[tuple[str, tuple[int, int], int, int]]:
     """Name every scan: file name, patient's seed, label, visit; classes as equal as the count allows."""
-    second = min(int(count * SECOND_VISITS), count - SMALLEST_COUNT)
+    second = min(int(count * SECOND_VISITS), count - PATIENTS_A_CLASS * num_classes)
     patients = count - second
     random = np.random.default_rng([seed, 0])
-    labels = random.permutation(np.arange(patients) % 3)
+    labels = random.permutation(np.arange(patients) % num_classes)
     twice = set()
-    for k, label in enumerate(random.permutation(3)):
+    for k, label in enumerate(random.permutation(num_classes)):
         members = random.permutation(np.flatnonzero(labels == label))
-        twice.update(members[: (second + 2 - k) // 3].tolist())
+        twice.update(members[: (second + num_classes - 1 - k) // num_classes].tolist())
     for patient in range(patients):
         for visit in range(2 if patient in twice else 1):
             yield f"patient_{patient:04d}_{visit}", (seed, patient + 1), int(labels[patient]), visit
@@ -157,9 +190,10 @@ def _written(orders: list[_Order], workers: int | None) -> Iterator[dict[str, An
 
 def _write_scan(order: _Order) -> dict[str, Any]:
     """Draw and write one scan; return its datalist item."""
-    phantom = draw_phantom(
-        order.seed, order.label, order.shape, visit=order.visit, population=order.population
-    )
+    draws = order.task.draws[order.label]
+    disease, severity = draws[order.seed[-1] % len(draws)]
+    population = replace(order.population, severities=(severity,)) if severity else order.population
+    phantom = draw_phantom(order.seed, disease, order.shape, visit=order.visit, population=population)
     paths = {kind: f"{kind}/{order.name}.nii.gz" for kind in ("images", "lobes", "lesions")}
     for path, volume in zip(
         paths.values(), (phantom.hounsfield, phantom.lobes, phantom.lesions), strict=True
@@ -181,14 +215,17 @@ def _write_scan(order: _Order) -> dict[str, Any]:
     }
 
 
-def _write_datalist(path: Path, name: str, items: list[dict[str, Any]]) -> None:
+def _write_datalist(
+    path: Path, name: str, items: list[dict[str, Any]], classes: Sequence[str] = CLASSES
+) -> None:
     """Split by patient as finely as the smallest class allows."""
-    fewest = min(len({item["patient"] for item in items if item["label"] == label}) for label in range(3))
+    patients = {item["patient"]: item["label"] for item in items}
+    fewest = min(Counter(patients.values()).values())
     share = max(HELD_OUT, 1 / fewest)
     held_out = -(-fewest // round(1 / share))
     folds = min(MOST_FOLDS, fewest - 2 * held_out)
     lists = split_by_patient(items, validation=share, test=share, folds=folds)
-    content = {"name": name, "classes": list(CLASSES), **lists}
+    content = {"name": name, "classes": list(classes), **lists}
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1) + "\n")
+    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     part.replace(path)

@@ -47,20 +47,26 @@ def draw_details(chest: Chest, lungs: Lungs, random: np.random.Generator) -> Det
         artery = grow_tree(random, hilum + random.normal(0, 3, 3), points[:tips], size)
         vein = grow_tree(random, hilum + VEIN_OFFSET, points[tips : 2 * tips], 0.92 * size)
         trees += [artery, vein]
-        bronchi.append(_beside(artery))
+        bronchi.append(_beside(artery, *_calibre(chest, lobe)))
         spots.append(points[-chest.patient.nodules :] if chest.patient.nodules else points[:0])
     nodules = np.concatenate(spots)[random.permutation(5 * chest.patient.nodules)[: chest.patient.nodules]]
     radii = random.uniform(2, 5.5, (len(nodules), 1))
     return Details(_joined(trees), _joined(bronchi), np.hstack([nodules, radii]))
 
 
-def _beside(artery: Branches) -> Branches:
-    """A bronchus runs with each artery, a little narrower."""
-    pieces = 2**AIRWAY_FORKS - 1
+def _calibre(chest: Chest, lobe: int) -> tuple[float, int]:
+    """Return how many times its normal width a lobe's bronchi have, and how many generations are seen."""
+    widened, times = chest.patient.variation.bronchiectasis or (0, 1.0)
+    return (times, AIRWAY_FORKS + 2) if widened == lobe else (1.0, AIRWAY_FORKS)
+
+
+def _beside(artery: Branches, times: float, forks: int) -> Branches:
+    """A bronchus runs with each artery, a little narrower unless it is widened."""
+    pieces = 2**forks - 1
     radius = artery.radius[:pieces]
-    offset = np.array([0.3, 0.8, 0.5])[None] * 2.0 * radius[:, None]
+    offset = np.array([0.3, 0.8, 0.5])[None] * 2.0 * radius[:, None] * times**0.5
     offset_end = offset * 0.85
-    return Branches(artery.start[:pieces] + offset, artery.end[:pieces] + offset_end, 0.62 * radius)
+    return Branches(artery.start[:pieces] + offset, artery.end[:pieces] + offset_end, 0.62 * times * radius)
 
 
 def _joined(parts: list[Branches]) -> Branches:

@@ -97,6 +97,8 @@ def _foci(chest: Chest, lungs: Lungs, severity: str, random: np.random.Generator
     sides = [np.cumsum(odds * (lungs.side * sign > 0), dtype=np.float64) for sign in (-1, 1)]
     for k in range(count):
         sums = sides[(k + count) % 2]  # left and right in turn: bilateral
+        if not sums[-1]:
+            continue  # a missing lung has no foci
         z, y, x = np.unravel_index(np.searchsorted(sums, random.random() * sums[-1]), frame.shape)
         radius = 8 * np.exp(random.uniform(0, 1.3))
         squash = np.exp(random.uniform(-0.25, 0.25, 3))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .anatomy import Chest
-from .geometry import smooth_noise
+from .geometry import FAR, ball, smooth_noise
 from .mediastinum import Mediastinum
 
 __all__ = [
     "BACKGROUND", "LEFT_LOWER", "LEFT_UPPER", "RIGHT_LOWER", "RIGHT_MIDDLE", "RIGHT_UPPER",
-    "Lungs", "draw_lungs", "lobe_labels",
+    "Lungs", "draw_air_spaces", "draw_lungs", "lobe_labels",
 ]  # fmt: skip
 
 BACKGROUND, LEFT_UPPER, LEFT_LOWER, RIGHT_UPPER, RIGHT_MIDDLE, RIGHT_LOWER = range(6)
@@ -60,6 +60,32 @@ def _fissures(chest: Chest, random: np.random.Generator) -> tuple[np.ndarray, np
         (frame.up - oblique - waves) / np.hypot(1, slope),
         frame.up - horizontal + 0.8 * waves,
     )
+
+
+def draw_air_spaces(chest: Chest, lungs: Lungs) -> dict[str, np.ndarray]:
+    """Return the fields of ``emphysema`` and of ``bullae``, ``(S, A, R)`` in mm, where there are any.
+
+    Emphysema lies in spots that crowd towards the lungs' tops, bullae under the pleura of the upper lungs.
+    """
+    frame, variation = chest.frame, chest.patient.variation
+    random = np.random.default_rng(variation.chronic_seed)
+    found = {}
+    if variation.emphysema:
+        spots = -6 * smooth_noise(random, frame.axes, 24) - np.clip(frame.up / 12, -8, 8)
+        upper = (lungs.surface < 0) & (frame.up > -20)
+        limit = np.quantile(spots[upper], variation.emphysema) if upper.any() else -FAR
+        found["emphysema"] = (spots - limit).astype(np.float32)
+    if variation.bullae:
+        under = np.argwhere(
+            (lungs.costal < -4) & (lungs.costal > -16) & (lungs.surface < -4) & (frame.up > 0)
+        )
+        bullae = np.full(frame.shape, FAR, np.float32)
+        for radius in variation.bullae if len(under) else ():
+            place = under[int(random.random() * len(under))]
+            centre = [axis[k] for axis, k in zip(frame.axes, place, strict=True)][::-1]
+            ball(bullae, frame, centre, radius * random.uniform(0.8, 1.2, 3))
+        found["bullae"] = bullae
+    return found
 
 
 def lobe_labels(

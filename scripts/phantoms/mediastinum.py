@@ -31,6 +31,7 @@ ARTERIES: list[Vessel] = [
     ([(-10, -14, -34), (-40, -22, -34)], 8),
 ]
 OESOPHAGUS = [(-2, -32, 130), (-4, -38, 40), (-3, -38, -40), (-14, -30, -110), (-26, -20, -125)]
+OESOPHAGUS_WALL = 3.0  # mm, where air distends it
 AIRWAYS: list[Vessel] = [
     ([(0, -14, 150), (1, -20, 70), (2, -22, 2)], 8.5),
     ([(2, -22, 2), (24, -22, -12), (36, -24, -26)], 6.5),
@@ -40,12 +41,16 @@ AIRWAYS: list[Vessel] = [
 
 @dataclass(frozen=True)
 class Mediastinum:
-    """Fields ``(S, A, R)`` in mm: the whole ``bed``, and within it ``blood``, ``other`` and ``air``."""
+    """Fields ``(S, A, R)`` in mm: the whole ``bed``, and within it ``blood``, ``other``, ``air`` and ``gas``.
+
+    ``air`` is that of airways and oesophagus, ``gas`` that of a stomach that has slid up into the chest.
+    """
 
     bed: np.ndarray
     blood: np.ndarray
     other: np.ndarray
     air: np.ndarray
+    gas: np.ndarray
 
 
 def draw_mediastinum(chest: Chest) -> Mediastinum:
@@ -62,10 +67,39 @@ def draw_mediastinum(chest: Chest) -> Mediastinum:
     for chain, radius in AIRWAYS:
         tube(air, chest.frame, chain, radius)
         tube(other, chest.frame, chain, radius + 1.5)
+    _draw_oesophageal_air(air, other, chest)
+    gas = _draw_hernia(other, chest)
     organs = np.minimum(blood, other)
     bed = smooth_minimum(smooth_minimum(organs - 1.5, _septum(chest), 12), heart - 5, 10)
     spine = np.hypot(chest.frame.right * 0.9, chest.spine) - 21
-    return Mediastinum(smooth_minimum(bed, spine, 10), blood, other, air)
+    return Mediastinum(smooth_minimum(bed, spine, 10), blood, other, air, gas)
+
+
+def _draw_oesophageal_air(air: np.ndarray, other: np.ndarray, chest: Chest) -> None:
+    """Fill a part of the oesophagus, widened where it must be, with air; in place."""
+    variation = chest.patient.variation
+    if not variation.oesophageal_air:
+        return
+    random = np.random.default_rng(variation.acute_seed)
+    first = int(random.integers(len(OESOPHAGUS) - 1))
+    part = OESOPHAGUS[first : first + int(random.integers(2, len(OESOPHAGUS)))]
+    tube(air, chest.frame, part, variation.oesophageal_air)
+    tube(other, chest.frame, part, max(7, variation.oesophageal_air + OESOPHAGUS_WALL))
+
+
+def _draw_hernia(other: np.ndarray, chest: Chest) -> np.ndarray:
+    """Join a hiatal hernia behind the heart to the organs, in place, and return the field of its gas."""
+    variation = chest.patient.variation
+    gas = np.full(chest.frame.shape, FAR, np.float32)
+    if variation.hernia:
+        across, fill = np.random.default_rng(variation.chronic_seed).uniform((-18, -0.6), (6, 0.6))
+        radius = variation.hernia
+        centre = np.array([across, -30, -98 + 0.6 * chest.patient.dome_height + 0.4 * radius])
+        shape = np.array([1.0, 0.75, 1.0])
+        ball(other, chest.frame, centre, radius * shape, 2)
+        ball(gas, chest.frame, centre, (radius - variation.wall) * shape)
+        gas = np.maximum(gas, centre[1] + 0.75 * radius * fill - chest.frame.front)
+    return gas
 
 
 def _draw_heart(field: np.ndarray, chest: Chest) -> None:

@@ -1,7 +1,7 @@
 """One phantom: a chest CT of a patient who does not exist, with its lobes and lesions known exactly."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -12,19 +12,22 @@ from .anatomy import Chest, draw_chest, draw_frame, draw_wall
 from .details import Details, draw_details
 from .geometry import smooth_noise
 from .lesions import draw_lesions
-from .lungs import Lungs, draw_lungs
+from .lungs import Lungs, draw_air_spaces, draw_lungs
 from .mediastinum import draw_mediastinum
+from .pleura import fill_pleura
 from .population import Patient, Population, draw_patient
 from .rendering import Scene, render
 from .skeleton import draw_bones, draw_cartilage
 from .table import add_table
+from .variations import Variation, draw_variation
 from .vessels import Branches, ball_points, splat, tube_points
 
 __all__ = ["Phantom", "draw_phantom"]
 
 LATTICE = (4.0, 8.0)  # mm, finest and coarsest; between them a little finer than the pixels
 BRONCHUS_WALL = 0.6  # mm
-PATIENT, SCAN, NOISE, DISEASE = range(4)  # streams of random numbers
+FLUID = 12.0  # HU, of a pleural effusion
+PATIENT, SCAN, NOISE, DISEASE, VARIATION = range(5)  # streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Phantom:
     ``orientation``; ``affine`` ``(4, 4)`` maps voxels to RAS mm. Lobes: 0 background, 1 left upper, 2 left
     lower, 3 right upper, 4 right middle, 5 right lower. Lesions: 0 none, 1 ground glass, 2 consolidation,
     3 reticulation and honeycombing. ``severity`` is "none", "mild", "moderate" or "severe"; ``lesion_share``
-    the part of the lung volume that is diseased. Vessels and bronchi inside a lobe belong to it.
+    the part of the lung volume that is diseased; ``variation`` what else there is. The true lungs are
+    all that has a lobe: vessels and bronchi inside a lobe belong to it, fluid and air beside the lung do not.
     """
 
     hounsfield: np.ndarray
@@ -48,6 +52,7 @@ class Phantom:
     sex: str
     age: int
     orientation: str
+    variation: Variation
 
 
 def draw_phantom(
@@ -61,8 +66,8 @@ def draw_phantom(
 ) -> Phantom:
     """Draw one phantom.
 
-    Patient, scanner, noise and lesions have a stream of random numbers each, and only the lesions' is told
-    the class: the same seed with another label gives the same voxels outside the lungs.
+    Patient, scanner, noise, variations and lesions have streams of random numbers each, and only the lesions'
+    is told the class: the same seed with another label gives the same voxels outside the lungs.
 
     Args:
         seed: names the patient.
@@ -86,6 +91,8 @@ def draw_phantom(
     population = population or Population()
     key = np.atleast_1d(seed).tolist()
     patient = draw_patient(np.random.default_rng([*key, PATIENT]), population)
+    chronic, acute = (np.random.default_rng([*key, VARIATION, which]) for which in (0, visit + 1))
+    patient = replace(patient, variation=draw_variation(chronic, acute, population.variations))
     stream = np.random.default_rng([*key, SCAN, visit])
     acquisition = draw_acquisition(stream, population, patient, shape, spacing, orientation)
     with threadpool_limits(1):  # the bytes must not depend on the number of threads
@@ -105,6 +112,7 @@ def draw_phantom(
         sex=patient.sex,
         age=patient.age,
         orientation=acquisition.orientation,
+        variation=patient.variation,
     )
 
 
@@ -133,7 +141,7 @@ def _draw_scene(
     lesions = draw_lesions(label, chest, lungs, population, stream)
     if lesions:
         fields |= {"extent": lesions.extent, "core": lesions.core}
-    vessels, lumens = _fill(details, scale, acquisition)
+    vessels, lumens = _fill(details, scale, acquisition, patient.variation)
     up, front, right = (axis * size for axis, size in zip(frame.axes, scale[::-1], strict=True))
     return Scene(patient, fields, (up, front, right), vessels, lumens, lesions)
 
@@ -143,13 +151,17 @@ def _draw_healthy(chest: Chest, random: np.random.Generator) -> tuple[dict[str, 
     mediastinum = draw_mediastinum(chest)
     lungs = draw_lungs(chest, mediastinum, random)
     details = draw_details(chest, lungs, random)
+    pleura = fill_pleura(chest, lungs)
+    lungs = pleura.lungs
     skin, muscle = draw_wall(chest)
     organs, gas = draw_abdomen(chest, random)
     cartilage = draw_cartilage(chest)
     sheet = np.maximum(((chest.diaphragm + 1.5) ** 2 - 3) / 3, chest.cage)  # the diaphragm's muscle
     soft = np.minimum(np.minimum(mediastinum.other, organs), np.minimum(cartilage, sheet))
+    soft = np.minimum(soft, pleura.fluid)
     density = np.where(organs < mediastinum.other, 55.0, 38.0)
     density = np.where(cartilage < 1, 105.0, density)
+    density = np.where(pleura.fluid < np.minimum(organs, sheet), FLUID, density)
     density = np.where(mediastinum.blood < soft, chest.patient.blood, density)
     fields = {
         "skin": skin,
@@ -158,17 +170,21 @@ def _draw_healthy(chest: Chest, random: np.random.Generator) -> tuple[dict[str, 
         "organs": np.minimum(soft, mediastinum.blood),
         "organ_density": density,
         "bones": draw_bones(chest),
-        "gas": np.minimum(gas, mediastinum.air),
+        "bowel": np.minimum(gas, mediastinum.gas),
+        "air": np.minimum(mediastinum.air, pleura.air),
         "surface": lungs.surface,
         "oblique": lungs.oblique,
         "horizontal": lungs.horizontal,
         "side": lungs.side,
         "texture": smooth_noise(random, chest.frame.axes, 16),
+        **draw_air_spaces(chest, lungs),
     }
     return {name: field.astype(np.float32, copy=False) for name, field in fields.items()}, lungs, details
 
 
-def _fill(details: Details, scale: np.ndarray, acquisition: Acquisition) -> tuple[np.ndarray, np.ndarray]:
+def _fill(
+    details: Details, scale: np.ndarray, acquisition: Acquisition, variation: Variation
+) -> tuple[np.ndarray, np.ndarray]:
     """Turn tubes and nodules into filled shares of the scan's voxels: soft tissue, and air in bronchi."""
     voxel = float(np.prod(acquisition.spacing))
     size = float(np.cbrt(np.prod(scale)))
@@ -180,5 +196,8 @@ def _fill(details: Details, scale: np.ndarray, acquisition: Acquisition) -> tupl
         tube_points(walls, voxel),
         ball_points(details.nodules[:, :3] * scale, details.nodules[:, 3], voxel),
     ]
-    points, volumes = (np.concatenate(part) for part in zip(*soft, strict=True))
-    return splat(points, volumes, acquisition.axes), splat(*tube_points(lumens, voxel), acquisition.axes)
+    tissue, volumes = (np.concatenate(part) for part in zip(*soft, strict=True))
+    air, air_volumes = tube_points(lumens, voxel)
+    for points in (tissue, air):
+        points[:, 2] += points[:, 2] - variation.displaced(points[:, 2])  # to the slice that shows it
+    return splat(tissue, volumes, acquisition.axes), splat(air, air_volumes, acquisition.axes)

@@ -1,8 +1,11 @@
 """Whom the phantoms are drawn from: every range of the generator, and one patient drawn from them."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
+
+from .variations import Variation, Variations
 
 __all__ = ["Patient", "Population", "draw_patient"]
 
@@ -62,6 +65,7 @@ class Population:
     consolidation: Range = (-40, 40)  # HU
     reticulation: Range = (-720, -600)  # HU between the lines
     honeycomb: Range = (6.0, 9.0)  # mm, size of a cyst
+    variations: Variations = dataclasses.field(default_factory=Variations)  # gas, fluid, arms, breathing
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Patient:
     dependent: float
     nodules: int
     rib_phase: float
+    variation: Variation = dataclasses.field(default_factory=Variation)
 
 
 def draw_patient(random: np.random.Generator, population: Population) -> Patient:

@@ -23,9 +23,10 @@ class Scene:
     """All that is to be drawn.
 
     ``fields`` are on the lattice, ``(S, A, R)``: the shapes ``skin``, ``muscle``, ``cavity``, ``organs``,
-    ``bones``, ``gas``, ``surface`` (of the lungs), ``oblique``, ``horizontal``, ``side`` and, with lesions,
-    ``extent`` and ``core``, in mm; ``organ_density`` in HU; ``texture`` of unit variance. ``axes`` are the
-    lattice's, in the patient's mm. ``vessels`` and ``lumens`` fill the scan's voxels from 0 to 1.
+    ``bones``, ``bowel`` (its gas), ``air`` (of airways), ``surface`` (of the lungs), ``oblique``,
+    ``horizontal``, ``side`` and, where there are such, ``emphysema``, ``bullae`` and the lesions' ``extent``
+    and ``core``, in mm; ``organ_density`` in HU; ``texture`` of unit variance. ``axes`` are the lattice's, in
+    the patient's mm. ``vessels`` and ``lumens`` fill the scan's voxels from 0 to 1.
     """
 
     patient: Patient
@@ -49,9 +50,9 @@ def render(scene: Scene, acquisition: Acquisition) -> tuple[np.ndarray, np.ndarr
     shape = tuple(len(axis) for axis in acquisition.axes)
     hounsfield = np.empty(shape, np.float32)
     lobes, labels = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-    up, front, right = (
-        interpolation(old, new) for old, new in zip(scene.axes, acquisition.axes, strict=True)
-    )
+    heights = scene.patient.variation.displaced(acquisition.axes[0])
+    shown = (heights, *acquisition.axes[1:])
+    up, front, right = (interpolation(old, new) for old, new in zip(scene.axes, shown, strict=True))
     stack = np.stack(list(scene.fields.values()), axis=1)  # S, field, A, R
     cells = None
     if scene.lesions is not None and scene.lesions.cells is not None:
@@ -64,7 +65,7 @@ def render(scene: Scene, acquisition: Acquisition) -> tuple[np.ndarray, np.ndarr
         planes = np.tensordot(up[slab, near], stack[near], 1)
         fine = np.moveaxis(front @ (planes @ right.T), 1, 0)
         fields = dict(zip(scene.fields, fine, strict=True))
-        picture = body_density(fields, acquisition.blur)
+        picture = body_density(fields, scene.patient, acquisition.blur)
         inside = fields["surface"] < 0
         if inside.any():
             lung = lung_density(fields, scene.patient, rows_front, acquisition.blur)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .anatomy import Chest
+from .anatomy import Chest, upper_arm
 from .geometry import FAR, ball, tube
 
 __all__ = ["draw_bones", "draw_cartilage"]
@@ -21,7 +21,7 @@ def draw_bones(chest: Chest) -> np.ndarray:
         tube(bones, chest.frame, collar, 5.5)
         tube(bones, chest.frame, [(side * 90, -74, 66), (side * 136, -42, 94)], 6)
         ball(bones, chest.frame, (side * 150, -26, 104), (23, 23, 24))
-        tube(bones, chest.frame, [(side * 152, -24, 108), (side * 188, -8, 220)], 11, 6)
+        tube(bones, chest.frame, upper_arm(chest.patient, side), 11, 6)
     return bones
 
 

@@ -17,6 +17,7 @@ Fields = dict[str, np.ndarray]
 AIR, FAT, MUSCLE, SKIN = -1000.0, -100.0, 52.0, 0.0  # HU
 SPONGY_BONE, HARD_BONE, HARD_DEPTH = 190.0, 340.0, 1.5  # HU, HU, mm
 FISSURE_DENSITY, FISSURE_WIDTH = -560.0, 0.8  # HU, mm
+EMPHYSEMA, BULLA = -970.0, -990.0  # HU
 WALL_DENSITY, WALL_WIDTH = -200.0, 1.0  # of honeycombs and reticular lines; HU, mm
 
 
@@ -32,8 +33,14 @@ def blend(picture: np.ndarray, share: np.ndarray, density: float | np.ndarray) -
     picture += share * (np.asarray(density, np.float32) - picture)
 
 
-def body_density(fields: Fields, blur: float) -> np.ndarray:
-    """Compose everything but the lungs: skin, fat, muscle, organs, gas, bone; HU."""
+def body_density(fields: Fields, patient: Patient, blur: float) -> np.ndarray:
+    """Compose everything but the lungs: skin, fat, muscle, organs, gas, bone; HU.
+
+    Args:
+        fields: of the slab.
+        patient: density of the gas in stomach and bowel.
+        blur: width of an edge, mm.
+    """
     texture = fields["texture"]
     hounsfield = np.full(texture.shape, AIR, np.float32)
     blend(hounsfield, filled(fields["skin"], blur), SKIN)
@@ -41,7 +48,8 @@ def body_density(fields: Fields, blur: float) -> np.ndarray:
     blend(hounsfield, filled(fields["muscle"] + 1.2 * texture, 1.2 * blur), MUSCLE + 6 * texture)
     blend(hounsfield, filled(fields["cavity"], blur), FAT + 7 * texture)
     blend(hounsfield, filled(fields["organs"], blur), fields["organ_density"] + 3 * texture)
-    blend(hounsfield, filled(fields["gas"], blur), AIR)
+    blend(hounsfield, filled(fields["bowel"], blur), patient.variation.gas_density)
+    blend(hounsfield, filled(fields["air"], blur), AIR)
     bones = fields["bones"]
     hard = np.clip(1 + bones / np.float32(HARD_DEPTH), 0, 1)
     blend(hounsfield, filled(bones, blur), SPONGY_BONE + HARD_BONE * hard + 30 * texture)
@@ -66,8 +74,12 @@ def lung_density(fields: Fields, patient: Patient, front: np.ndarray, blur: floa
     above, right = fields["oblique"] > 0, fields["side"] > 0
     gap = np.abs(fields["oblique"])
     gap = np.where(above & right, np.minimum(gap, np.abs(fields["horizontal"])), gap)
+    if "emphysema" in fields:
+        blend(hounsfield, 0.9 * filled(fields["emphysema"], 6), EMPHYSEMA)
     share = np.clip(1 - gap * np.float32(1 / line), 0, 1) * np.float32(0.8 * FISSURE_WIDTH / line)
     blend(hounsfield, share, FISSURE_DENSITY)
+    if "bullae" in fields:
+        blend(hounsfield, filled(fields["bullae"], blur), BULLA)
     return hounsfield.astype(np.float32, copy=False)
 
 

@@ -1,37 +1,41 @@
 """A scan on disk -> HU and its affine, checked to be a chest CT; its lungs; or a refusal that says why."""
 
-from .checked import read_checked_scan
 from .checks import check_hounsfield, check_shape
-from .declaration import DECLARED_FIELDS, Declaration
-from .finding import find_scans
+from .declarable import DECLARED_FIELDS, DeclarableFields, wrong_fields
+from .declaration import Declaration
+from .files import ScanFile, file_stem, natural_order, scan_exists, scan_files, shown
+from .finding import Found, ScanItems, find_scans, scan_items
 from .flags import FLAGS, geometry_flags
+from .formats import FORMATS, PICTURE_ENDINGS, Format, formats_of, is_picture
 from .grey import check_window
-from .items import scan_items
-from .kinds import PICTURE_ENDINGS, is_picture, natural_order
+from .header import read_header
 from .lungs import Lungs, enclosed_air, find_lungs
-from .names import file_stem
 from .patient_keys import PatientKeys, share_patient_salt
-from .reading import ScanReader, read_scan
+from .reading import ScanReader, read_checked_scan, read_scan, series_files
 from .refusal import CODES, RefusedScan
 from .resampling import resample
-from .scan import AIR, Scan, box_affine
-from .scan_files import ScanFile, scan_exists, scan_files
-from .series import series_files
-from .volume import Volume
-from .zip_paths import join_zip_path, split_zip_path, zip_folders
+from .scan import AIR, Scan, Volume, box_affine
+from .studies import FoundScan
+from .zips import join_zip_path, split_zip_path, zip_folders
 
 __all__ = [
     "AIR",
     "CODES",
     "DECLARED_FIELDS",
     "FLAGS",
+    "FORMATS",
     "PICTURE_ENDINGS",
+    "DeclarableFields",
     "Declaration",
+    "Format",
+    "Found",
+    "FoundScan",
     "Lungs",
     "PatientKeys",
     "RefusedScan",
     "Scan",
     "ScanFile",
+    "ScanItems",
     "ScanReader",
     "Volume",
     "box_affine",
@@ -42,11 +46,13 @@ __all__ = [
     "file_stem",
     "find_lungs",
     "find_scans",
+    "formats_of",
     "geometry_flags",
     "is_picture",
     "join_zip_path",
     "natural_order",
     "read_checked_scan",
+    "read_header",
     "read_scan",
     "resample",
     "scan_exists",
@@ -54,6 +60,8 @@ __all__ = [
     "scan_items",
     "series_files",
     "share_patient_salt",
+    "shown",
     "split_zip_path",
+    "wrong_fields",
     "zip_folders",
 ]

@@ -10,6 +10,7 @@ __all__ = ["check_hounsfield", "check_shape"]
 FEWEST_VOXELS = 8  # along each axis
 FEWEST_VALUES = 64  # distinct values in a sample of the voxels: a mask has fewer, noise makes more
 LUNG_AND_AIR = -500.0  # HU: aerated lung and the room's air lie below
+SPARSE = 0.02  # of the plane with most that is denser than lung: a table or a tube
 SOFT_TISSUE = (-200.0, 200.0)  # HU: fat, water, muscle, blood, enhanced vessels
 
 
@@ -38,8 +39,9 @@ def check_shape(shape: tuple[int, ...], name: str) -> None:
 def check_hounsfield(scan: Scan) -> None:
     """Refuse voxels that are constant, non-finite, a mask, or grey levels other than HU.
 
-    In HU air is -1000 and water 0 by definition, so in a chest CT at least a tenth of the coarse copy is
-    lung or air below :data:`LUNG_AND_AIR`, and at least a tenth is soft tissue.
+    In HU air is -1000 and water 0 by definition, so in a chest CT at least a tenth of the box around the body
+    is lung or air below :data:`LUNG_AND_AIR`, and at least a tenth is soft tissue, however much air there is
+    around that box.
 
     Raises:
         RefusedScan: ``non_finite``, ``constant``, ``mask`` or ``not_hounsfield``.
@@ -60,8 +62,9 @@ def check_hounsfield(scan: Scan) -> None:
             scan.name,
             f"only {values} distinct values, from {low:g} to {high:g}, as in a mask; expected a CT",
         )
-    air = float((coarse < LUNG_AND_AIR).mean())
-    tissue = float(((coarse > SOFT_TISSUE[0]) & (coarse < SOFT_TISSUE[1])).mean())
+    body = coarse[_body_box(coarse)]
+    air = float((body < LUNG_AND_AIR).mean())
+    tissue = float(((body > SOFT_TISSUE[0]) & (body < SOFT_TISSUE[1])).mean())
     if air < 0.1 or tissue < 0.1:
         raise RefusedScan(
             "not_hounsfield",
@@ -70,3 +73,14 @@ def check_hounsfield(scan: Scan) -> None:
             f"near 0 (soft tissue); expected HU; export it with its rescale slope and intercept and without "
             f"a display window",
         )
+
+
+def _body_box(voxels: np.ndarray) -> tuple[slice, ...]:
+    """Return the box around what is denser than lung, without planes that hold next to none of it."""
+    dense = voxels > LUNG_AND_AIR
+    box = []
+    for axis in range(3):
+        counts = dense.sum(tuple(other for other in range(3) if other != axis))
+        planes = np.flatnonzero(counts >= SPARSE * counts.max())
+        box.append(slice(planes[0], planes[-1] + 1))
+    return tuple(box)

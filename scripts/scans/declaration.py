@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
+from .declarable import AXIS, DECLARED_FIELDS, DeclarableFields, wrong_fields
 from .refusal import RefusedScan
 
-__all__ = ["DECLARED_FIELDS", "Declaration"]
-
-DECLARED_FIELDS = ("slices", "series", "intensity", "window", "grey_range", "spacing", "orientation")
-SMALLEST_SPACING, LARGEST_SPACING = 0.05, 50.0  # mm; coarser than any chest CT, finer than any
+__all__ = ["Declaration"]
 
 
 @dataclass(frozen=True)
@@ -46,40 +45,21 @@ class Declaration:
             name: of the scan, for messages.
 
         Raises:
-            RefusedScan: ``bad_declaration``.
+            RefusedScan: ``bad_declaration``; the message names every wrong field.
         """
-        given = {field: item[field] for field in DECLARED_FIELDS if item.get(field) not in (None, "", [], ())}
-        windowed = str(given.get("intensity", "HU")).lower()
-        if windowed not in ("hu", "windowed"):
-            raise _wrong(name, "intensity", given["intensity"], "HU or windowed")
-        for field in ("window", "grey_range"):
-            if windowed == "hu" and field in given:
-                raise _wrong(name, field, given[field], "none, unless intensity is windowed")
-        if windowed == "windowed" and "window" not in given:
-            raise _wrong(name, "window", None, "the (level, width) in HU that these grey levels show")
-        orientation = str(given.get("orientation", "RAS")).upper()
-        if sorted(_AXIS.get(letter, -1) for letter in orientation) != [0, 1, 2]:
-            raise _wrong(name, "orientation", given["orientation"], "three letters such as LPI")
-        slices = given.get("slices")
-        if slices is not None and (isinstance(slices, str) or len(set(slices)) < len(slices)):
-            raise _wrong(name, "slices", slices, "a list of file names, each once")
-        window = _numbers(given, "window", 2, name)
-        grey_range = _numbers(given, "grey_range", 2, name)
-        spacing = _numbers(given, "spacing", 3, name)
-        if window and window[1] <= 0:
-            raise _wrong(name, "window", window, "(level, width) in HU, with a positive width")
-        if grey_range and grey_range[0] >= grey_range[1]:
-            raise _wrong(name, "grey_range", grey_range, "(black, white), the first less than the second")
-        if spacing and not all(SMALLEST_SPACING <= size <= LARGEST_SPACING for size in spacing):
-            raise _wrong(name, "spacing", spacing, f"mm, {SMALLEST_SPACING} to {LARGEST_SPACING:g}")
-        return cls(
-            None if slices is None else tuple(map(str, slices)),
-            str(given["series"]) if "series" in given else None,
-            window,
-            grey_range,
-            spacing,
-            orientation if "orientation" in given else None,
-        )
+        given = {field: item[field] for field in DECLARED_FIELDS if field in item}
+        try:
+            fields = dict(DeclarableFields.model_validate(given))
+        except ValidationError as error:
+            wrong = "; ".join(wrong_fields(error, DeclarableFields, given).values())
+            raise RefusedScan("bad_declaration", name, wrong) from None
+        if fields.pop("intensity") == "windowed" and fields["window"] is None:
+            raise RefusedScan(
+                "bad_declaration",
+                name,
+                "window is not given; expected the (level, width) in HU that these grey levels show",
+            )
+        return cls(**fields)
 
     @property
     def intensity(self) -> str:
@@ -112,9 +92,6 @@ class Declaration:
         return result
 
 
-_AXIS = {letter: axis for axis, pair in enumerate(("RL", "AP", "SI")) for letter in pair}
-
-
 def axes_affine(orientation: str, spacing: Sequence[float] | np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Return the affine of a volume whose axes lead where the letters say, centred in the world.
 
@@ -123,23 +100,7 @@ def axes_affine(orientation: str, spacing: Sequence[float] | np.ndarray, shape: 
     """
     affine = np.zeros((4, 4))
     for column, letter in enumerate(orientation):
-        affine[_AXIS[letter], column] = spacing[column] if letter in "RAS" else -spacing[column]
+        affine[AXIS[letter], column] = spacing[column] if letter in "RAS" else -spacing[column]
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     affine[3, 3] = 1.0
     return affine
-
-
-def _numbers(given: Mapping[str, Any], field: str, count: int, name: str) -> Any:
-    if field not in given:
-        return None
-    try:
-        numbers = tuple(float(number) for number in given[field])
-    except (TypeError, ValueError):
-        numbers = ()
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        raise _wrong(name, field, given[field], f"{count} numbers")
-    return numbers
-
-
-def _wrong(name: str, field: str, found: object, expected: str) -> RefusedScan:
-    return RefusedScan("bad_declaration", name, f"{field} is {str(found)[:60]!r}; expected {expected}")

@@ -20,6 +20,8 @@ FLAGS = {
     "spacing_assumed": "PNG or JPG without a declared spacing: 350 mm across and 300 mm high",
     "orientation_assumed": "none given: pictures from head to feet, NIfTI as nibabel reads it",
     "geometry_declared": "the declared spacing or orientation stands in place of the file's",
+    "rescale_assumed": "a DICOM header without rescale slope (1 is taken) or intercept (0)",
+    "files_not_read": "files that are named as the DICOM slices beside them are no DICOM, or damaged",
 }
 THICK = 5.05  # mm from slice to slice; headers round
 WIDTH = (250.0, 550.0)  # mm from side to side

@@ -6,7 +6,7 @@ import numpy as np
 
 from .declaration import Declaration
 from .refusal import RefusedScan
-from .volume import Volume
+from .scan import Volume
 
 __all__ = ["check_window", "grey_to_hounsfield"]
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from .airway import led_to_by_trachea
+from .gas import Samples, glued_gas
 from .hull import Hull
+from .recesses import lower_edges
 from .refusal import RefusedScan
 from .scan import Scan
 
@@ -18,6 +21,8 @@ AIRWAY_WIDTH = 24.0  # mm: no airway is wider, every lung is
 REACH = 30.0  # mm: from the wide part of a lung into its recesses
 SMALLEST_LUNG = 100.0  # mL of aerated lung in one piece
 SCARCE_AIR = 0.05  # share of the scan: with less of the room's air, the field of view lies within the body
+LOWER_PART = 0.6  # share of the lungs' height in which gas and thin edges are looked for
+MARGIN = 3  # coarse voxels beside the lungs
 LARGEST_CUT = 0.1  # share of the lungs that may lie open to the sides of the field of view
 LARGEST_END = 0.5  # share of the lungs' widest axial section that may lie in the first or last slice
 OPEN_END = 1000.0  # mm2 of lung in the first or last slice: worth a flag
@@ -60,20 +65,55 @@ def find_lungs(scan: Scan) -> Lungs:
     """
     coarse = scan.coarse
     air = coarse.voxels < TISSUE
-    enclosed = enclosed_air(air)
-    mask = _lung_pieces(_without_airways(enclosed, coarse.spacing), coarse)
     body = _body(coarse.voxels)
-    if not mask.any():
-        raise _no_lungs(coarse)
+    enclosed = enclosed_air(air)
+    mask, gas, samples = _without_gas(enclosed, scan)
+    other = ndimage.maximum_filter(gas | (air & ~enclosed), 3) & ~mask
+    edges = lower_edges(mask, other, samples, TISSUE)
     open_air = air & ~enclosed & (coarse.voxels > ROOM_AIR) & _between(body)
     _check_sides(mask, open_air, coarse)
-    flags = _cut_ends(mask, coarse, scan.name)
-    hull = Hull.of_points(Hull.surface(coarse.voxels, mask, TISSUE))
+    flags = _cut_ends(mask, edges, coarse)
+    surface = Hull.surface(coarse.voxels, mask, TISSUE)
+    hull = Hull.of_points(np.concatenate([surface, samples.positions(_lowest(edges))]))
     width, depth, _ = (hull.high - hull.low) * coarse.spacing
     if width < depth and not _parted(mask):
         hull = _with_mirror_image(hull, body[:, :, mask.any((0, 1))], scan.name)
         flags = (*flags, "one_lung")
     return Lungs(coarse, mask, hull, flags)
+
+
+def _without_gas(enclosed: np.ndarray, scan: Scan) -> tuple[np.ndarray, np.ndarray, Samples]:
+    """Return the lungs, the gas that was glued to them, and the scan's own voxels of their lower part."""
+    coarse = scan.coarse
+    wide = _without_airways(enclosed, coarse.spacing)
+    pieces = _lung_pieces(wide, led_to_by_trachea(enclosed, wide, coarse), coarse)
+    if not pieces.any():
+        raise _no_lungs(coarse)
+    samples = Samples(scan, _lower_box(pieces))
+    gas = glued_gas(pieces, samples, coarse)
+    if gas.any():
+        free, wide = enclosed & ~gas, wide & ~gas
+        pieces = _lung_pieces(wide, led_to_by_trachea(free, wide, coarse), coarse)
+        if not pieces.any():
+            raise _no_lungs(coarse)
+    return pieces, gas | (wide & ~pieces), samples
+
+
+def _lower_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    """Return the box of the mask's lower part, down to the scan's end and a little wider on its sides."""
+    across, deep, up = ndimage.find_objects(mask.astype(np.uint8))[0]
+    sides = [
+        slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size))
+        for part, size in zip((across, deep), mask.shape, strict=False)
+    ]
+    return sides[0], sides[1], slice(0, up.start + int(LOWER_PART * (up.stop - up.start)) + 1)
+
+
+def _lowest(mask: np.ndarray) -> np.ndarray:
+    """Keep the lowest voxel of each column."""
+    below = np.zeros_like(mask)
+    np.logical_or.accumulate(mask[:, :, :-1], axis=2, out=below[:, :, 1:])
+    return mask & ~below
 
 
 def _parted(mask: np.ndarray) -> bool:
@@ -164,13 +204,31 @@ def _without_airways(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     return ndimage.binary_dilation(core, iterations=round(REACH / spacing.min()), mask=mask)
 
 
-def _lung_pieces(mask: np.ndarray, coarse: Scan) -> np.ndarray:
-    """Keep the connected pieces that are large and denser than gas: a stomach's bubble is large too."""
+def _lung_pieces(mask: np.ndarray, reached: np.ndarray | None, coarse: Scan) -> np.ndarray:
+    """Keep the connected pieces that are large, denser than gas and reached by the trachea.
+
+    A lung whose bronchus is shut is not reached, but lies beside the other and not below it.
+
+    Args:
+        mask: air wider than an airway.
+        reached: air that the trachea leads to; None where no trachea shows.
+        coarse: the coarse copy.
+    """
     labels, count = ndimage.label(mask)
     volumes = np.bincount(labels.ravel(), minlength=count + 1) * coarse.spacing.prod() / 1000  # mL
+    volumes[0] = 0
+    pieces = [
+        piece
+        for piece in np.flatnonzero(volumes >= SMALLEST_LUNG)
+        if np.median(coarse.voxels[labels == piece]) > GAS
+    ]
     lung = np.zeros(count + 1, dtype=bool)
-    for piece in np.flatnonzero(volumes >= SMALLEST_LUNG):
-        lung[piece] = piece > 0 and np.median(coarse.voxels[labels == piece]) > GAS
+    lung[pieces] = True
+    first = [piece for piece in pieces if reached is not None and reached[labels == piece].any()]
+    if first:
+        heights = np.flatnonzero(np.isin(labels, first).any((0, 1)))
+        middle = (heights[0] + heights[-1]) // 2
+        lung[pieces] = np.isin(pieces, [*first, *np.unique(labels[:, :, middle:])])
     return lung[labels]
 
 
@@ -188,15 +246,22 @@ def _between(body: np.ndarray) -> np.ndarray:
     return behind & before
 
 
-def _cut_ends(mask: np.ndarray, coarse: Scan, name: str) -> tuple[str, ...]:
-    """Return flags for lungs that go on beyond the first or the last slice; refuse where most of them do."""
+def _cut_ends(mask: np.ndarray, edges: np.ndarray, coarse: Scan) -> tuple[str, ...]:
+    """Return flags for lungs that go on beyond the first or the last slice; refuse where most of them do.
+
+    Args:
+        mask: the lungs.
+        edges: samples of their thin lower edges, eight for each coarse voxel, from the first slice on.
+        coarse: the coarse copy.
+    """
     areas = mask.sum((0, 1)) * coarse.spacing[0] * coarse.spacing[1]
+    edge = edges[:, :, :2].sum() / 8 * coarse.spacing[0] * coarse.spacing[1]
     flags = []
-    for end, area in (("top", areas[-1]), ("bottom", areas[0])):
+    for end, area in (("top", areas[-1]), ("bottom", areas[0] + edge)):
         if area > LARGEST_END * areas.max():
             raise RefusedScan(
                 "partial_thorax",
-                name,
+                coarse.name,
                 f"the scan ends amid the lungs, at their {end}; expected a whole chest; give all slices",
             )
         if area > OPEN_END:

@@ -1,5 +1,6 @@
-"""Scans on disk -> HU and the affine to the world, whatever the file format."""
+"""Scans on disk or in memory -> HU and the affine to the world, whatever the file format."""
 
+import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,51 +16,69 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from .declaration import LARGEST_SPACING, SMALLEST_SPACING, Declaration
-from .formats import read_dicom, read_itk, read_nifti, read_pictures
-from .grey import grey_to_hounsfield
-from .kinds import is_itk, is_nifti, is_picture, is_zip
+from scripts.errors import UserError
+
+from .checks import check_hounsfield, check_shape
+from .declarable import LARGEST_SPACING, SMALLEST_SPACING
+from .declaration import Declaration
+from .files import ScanFile, natural_order, scan_files, shown
+from .flags import geometry_flags
+from .formats import DICOM, FORMATS, PICTURES, dicom_order, formats_of
+from .grey import check_window, grey_to_hounsfield
+from .limits import check_zip
 from .refusal import RefusedScan
-from .slice_files import dicom_files, slice_files
-from .volume import Volume
-from .zip_paths import split_zip_path
+from .scan import Scan, Volume
+from .zips import is_dropping, split_zip_path, zip_folders, zip_members
 
-__all__ = ["ScanReader", "read_scan"]
+__all__ = ["ScanReader", "read_checked_scan", "read_scan", "series_files"]
 
+ScanSource = str | Path | tuple[Any, Any]  # of a scan: its path, or an array in HU with its affine
+APPLE_DOUBLE = b"\x00\x05\x16\x07"  # what macOS leaves beside a file as ._FILE
+TEXT = bytes({*range(32, 127), 9, 10, 13})
 DAMAGED = (
     OSError,
     EOFError,
     ValueError,
     RuntimeError,
     OverflowError,
+    MemoryError,
     zlib.error,
+    zipfile.BadZipFile,
     ImageFileError,
     HeaderDataError,
     WrapStructError,
 )
 
 
-def read_scan(path: str | Path, declared: Declaration | None = None, name: str | None = None) -> Volume:
-    """Read a scan: NIfTI, NRRD, MetaImage, or a folder or zip of DICOM, PNG or JPG slices.
+def read_scan(source: ScanSource, declared: Declaration | None = None, name: str | None = None) -> Volume:
+    """Read a scan in any of :data:`~scripts.scans.formats.FORMATS`.
 
     Args:
-        path: a file, a folder, ``archive.zip::folder``, or a zip that holds one scan.
+        source: a file, a folder, ``archive.zip::folder``, ``archive.zip::folder/file``, or a zip that holds
+            one scan; or an array in HU of three dimensions and its affine to world mm (RAS+), ``(4, 4)``.
         declared: what the scan does not say of itself.
         name: of the scan, for messages; the path by default.
 
     Returns:
         The volume in HU, in a number type that torch has: int16 stays as it is. Flags: ``windowed``,
-        ``spacing_assumed``, ``orientation_assumed``, ``geometry_declared``, ``sharp_kernel``.
+        ``spacing_assumed``, ``orientation_assumed``, ``geometry_declared``, ``sharp_kernel``,
+        ``rescale_assumed``, ``files_not_read``.
 
     Raises:
         RefusedScan: it is missing, damaged, not three-dimensional, not one series, not in HU. The message
             says nothing that a library says of it: that may repeat a header or a path.
     """
-    path, declared, name = str(path), declared or Declaration(), name or str(path)
+    declared = declared or Declaration()
+    name = name or (shown(str(source)) if isinstance(source, str | Path) else "array")
     try:
-        volume = _read(path, declared, name)
+        path = source if isinstance(source, tuple) else str(source)
+        volume = _given(path, name) if isinstance(path, tuple) else _read(path, declared, name)
     except RefusedScan:
         raise
+    except MemoryError as error:
+        raise RefusedScan(
+            "too_large", name, "reading it needs more memory than there is; is the header damaged?"
+        ) from error
     except DAMAGED as error:
         raise RefusedScan(
             "unreadable", name, f"could not be read ({type(error).__name__}); is the file whole?"
@@ -76,6 +95,58 @@ def read_scan(path: str | Path, declared: Declaration | None = None, name: str |
     if declared.window:
         volume = grey_to_hounsfield(volume, declared, name)
     return replace(volume, voxels=_plain(volume.voxels, name))
+
+
+def read_checked_scan(
+    source: ScanSource,
+    declared: Declaration | None = None,
+    name: str | None = None,
+    window: tuple[float, float] | None = None,
+) -> tuple[Scan, tuple[str, ...]]:
+    """Read a scan and check that it is a volume in HU, for programs that work without MONAI's transforms.
+
+    Args:
+        source: as in :func:`read_scan`.
+        declared: as there.
+        name: as there.
+        window: ``(level, width)`` in HU that will be looked at; a declared display window must cover it.
+
+    Returns:
+        The scan, and the flags of its file and of its geometry.
+
+    Raises:
+        RefusedScan: it cannot be read, or is no CT in HU.
+    """
+    volume = read_scan(source, declared, name)
+    name = name or (shown(str(source)) if isinstance(source, str | Path) else "array")
+    scan = Scan.from_array(volume.voxels, volume.affine, name)
+    check_shape(scan.voxels.shape, scan.name)
+    if window is not None:
+        check_window(volume.hounsfield, window, scan.name)
+    check_hounsfield(scan)
+    return scan, (*volume.flags, *geometry_flags(scan, volume.flags))
+
+
+def series_files(
+    path: str | Path, declared: Declaration | None = None, name: str | None = None
+) -> tuple[list[Path], np.ndarray]:
+    """Return the slices of the one CT series that :func:`read_scan` reads, in the order of its last axis.
+
+    Args:
+        path: a folder of DICOM slices, one a file.
+        declared: as for :func:`read_scan`.
+        name: of the scan, for messages.
+
+    Returns:
+        The files, none where it is no such folder; and the affine to world mm (RAS+).
+
+    Raises:
+        RefusedScan: as :func:`read_scan` does, but for pixels.
+    """
+    name, declared = name or str(path), declared or Declaration()
+    formats = formats_of(_files(str(path), declared, name)) if Path(path).is_dir() else {}
+    files = [file for file, format_ in formats.items() if format_ is DICOM]
+    return dicom_order(files, declared, name) if files else ([], np.eye(4))
 
 
 class ScanReader(ImageReader):
@@ -112,6 +183,14 @@ class ScanReader(ImageReader):
         return torch.from_numpy(volume.voxels), meta
 
 
+def _given(source: tuple[Any, Any], name: str) -> Volume:
+    """Take an array and its affine as they are."""
+    voxels, affine = (np.asarray(part) for part in source)
+    if affine.shape != (4, 4) or affine.dtype.kind not in "iuf":
+        raise RefusedScan("bad_geometry", name, f"an affine of shape {affine.shape}; expected 4 x 4 numbers")
+    return Volume(voxels, affine.astype(float))
+
+
 def _read(path: str, declared: Declaration, name: str) -> Volume:
     file = Path(split_zip_path(path)[0])
     if not file.exists():
@@ -120,22 +199,104 @@ def _read(path: str, declared: Declaration, name: str) -> Volume:
         raise RefusedScan("unsupported", name, "neither a file nor a folder; expected a scan")
     if file.is_file() and file.stat().st_size == 0:
         raise RefusedScan("empty_file", name, "a file of 0 bytes; copy or download it again")
-    if file.is_file() and is_nifti(file.name):
-        return read_nifti(file, name)
-    if file.is_file() and is_itk(file.name):
-        return read_itk(file, name)
-    files = slice_files(path, declared, name)
-    dicom = dicom_files(files)
-    pictures = [slice_ for slice_ in files if is_picture(slice_.base_name)]
-    if dicom:
-        return read_dicom(dicom, declared, name)
-    if pictures:
-        return read_pictures(pictures, declared, name)
+    files = _files(path, declared, name)
+    formats = formats_of(files)
+    for format_ in FORMATS:
+        own = [file for file in files if formats[file] is format_]
+        if own and (format_.of_slices or len(files) == 1):
+            volume = format_.read(own, declared, name)
+            lost = _not_read(own, [f for f in files if formats[f] is None]) if format_ is DICOM else ()
+            return replace(volume, flags=(*volume.flags, *lost))
+    raise _no_scan(file, files, name)
+
+
+def _files(path: str, declared: Declaration, name: str) -> list[ScanFile]:
+    """List the files that are a scan, in numeric order or as declared; droppings are passed over.
+
+    Raises:
+        RefusedScan: ``not_found``, ``unreadable``, ``too_large``, ``several_series``; ``bad_declaration`` for
+            slices not there.
+    """
+    try:
+        files = scan_files(Path(), _inside(path, name))
+        if declared.slices is not None:
+            files = _declared_slices(path, files, declared.slices, name)
+    except RefusedScan:
+        raise
+    except UserError as error:
+        raise RefusedScan(
+            "unreadable", name, "its folder or zip cannot be read; is it whole, and may you read it?"
+        ) from error
+    if len(files) > 1:
+        files = [file for file in files if not is_dropping(file.base_name)]
+    check_zip(files, name)
+    return files if declared.slices else sorted(files, key=lambda file: natural_order(file.base_name))
+
+
+def _declared_slices(path: str, files: list[ScanFile], slices: Sequence[str], name: str) -> list[ScanFile]:
+    """Return the files of the declared names, which may lie in folders below."""
+    found = {file.base_name: file for file in files}
+    for slice_ in slices:
+        deeper = f"{path}/{slice_}"
+        if "/" in slice_ and ".." not in slice_.split("/") and _is_there(deeper):
+            (found[slice_],) = scan_files(Path(), deeper)
+    absent = [slice_ for slice_ in slices if slice_ not in found]
+    if absent:
+        raise RefusedScan(
+            "bad_declaration",
+            name,
+            f"{len(absent)} of its {len(slices)} slices are not there, such as {shown(absent[0][:60])}; "
+            f"expected file names of this folder",
+        )
+    return [found[slice_] for slice_ in slices]
+
+
+def _is_there(path: str) -> bool:
+    outer, inner = split_zip_path(path)
+    return Path(outer).is_file() and (inner is None or any(True for _ in zip_members(Path(outer), inner)))
+
+
+def _inside(path: str, name: str) -> str:
+    """Name what is in a zip that was named without it: its one folder of slices, or its one file."""
+    outer, inner = split_zip_path(path)
+    if inner is not None:
+        if not any(True for _ in zip_members(Path(outer), inner)):
+            raise RefusedScan("not_found", name, "no such folder or file in the zip; check the name after ::")
+        return path
+    if not Path(path).is_file() or not path.lower().endswith(".zip"):
+        return path
+    folders = list(zip_folders(Path(path)))
+    if len(folders) == 1:
+        return f"{path}::{folders[0]}"
+    code, found = ("not_found", "no file") if not folders else ("several_series", f"{len(folders)} folders")
     raise RefusedScan(
-        "unsupported" if file.is_file() and not is_zip(file.name) else "not_found",
-        name,
-        "no scan here; expected NIfTI, NRRD, MHA/MHD, or a folder or zip of DICOM, PNG or JPG slices",
+        code, name, f"{found} in the zip; expected the slices of one scan; name them as FILE.zip::FOLDER"
     )
+
+
+def _not_read(slices: list[ScanFile], others: list[ScanFile]) -> tuple[str, ...]:
+    """Return ``files_not_read`` where a file beside the slices is named as they are, and is no text."""
+    endings = {Path(file.base_name).suffix.lower() for file in slices}
+    for file in others:
+        with file.open() as content:
+            start = content.read(512)
+        if Path(file.base_name).suffix.lower() in endings and (not start or start.translate(None, TEXT)):
+            return ("files_not_read",)
+    return ()
+
+
+def _no_scan(path: Path, files: list[ScanFile], name: str) -> RefusedScan:
+    known = ", ".join(format_.name for format_ in FORMATS if not format_.of_slices)
+    expected = f"expected {known}, or a folder or zip of DICOM, PNG, JPG or TIFF slices"
+    if len(files) == 1:
+        with files[0].open() as content:
+            if content.read(4) == APPLE_DOUBLE:
+                left = "what macOS leaves beside a file (AppleDouble), no scan; name the file itself"
+                return RefusedScan("unsupported", name, left)
+    if len(files) > 1 and PICTURES and any(formats_of(files).values()):
+        return RefusedScan("several_series", name, f"{len(files)} files, several of them scans; name one")
+    single = path.is_file() and not path.name.lower().endswith(".zip")
+    return RefusedScan("unsupported" if single else "not_found", name, f"no scan here; {expected}")
 
 
 def _placed(volume: Volume, declared: Declaration, name: str) -> Volume:

@@ -1,6 +1,7 @@
-"""A scan in canonical orientation, and its coarse copy."""
+"""A scan: as a file holds it, in canonical orientation, its coarse copy and its content's hash."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import nibabel
@@ -8,10 +9,32 @@ import numpy as np
 
 from .resampling import resample
 
-__all__ = ["AIR", "COARSE_SPACING", "Scan"]
+__all__ = ["AIR", "COARSE_SPACING", "Scan", "Volume", "box_affine"]
 
 AIR = -1024.0  # HU: what lies outside a scan; scanners pad with it or with less
 COARSE_SPACING = 3.5  # mm: fine enough for a lung's box
+HASH_STRIDE = 2  # every second voxel along each axis goes into the hash in its place, all into its checksum
+SHORT = np.iinfo(np.int16)
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels in the order of the file, and what is known of them.
+
+    Attributes:
+        voxels: three-dimensional; HU, unless ``hounsfield`` says otherwise.
+        affine: ``(4, 4)``, voxel to world in mm (RAS+).
+        flags: what a reader of the result should know.
+        hounsfield: lowest and highest HU that the voxels can show, where they come from a display
+            window; None where they are not limited.
+        patient: id of a DICOM patient, only to be turned into a key; empty elsewhere.
+    """
+
+    voxels: np.ndarray
+    affine: np.ndarray
+    flags: tuple[str, ...] = ()
+    hounsfield: tuple[float, float] | None = None
+    patient: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +72,24 @@ class Scan:
         return np.linalg.norm(self.affine[:3, :3], axis=0)
 
     @cached_property
+    def content_hash(self) -> str:
+        """Name the scan by what it shows, 64 hexadecimal digits: equal for one scan in any file.
+
+        A SHA-256 over the shape along R, A, S, every second voxel along each axis in its place, and a
+        checksum (exclusive or) of all voxels, each HU rounded to the nearest 16-bit integer. So it does not
+        depend on the format, packing, name or place of the file, nor on the order in which it stores the
+        axes. Spacing, position and header are left out: formats round them differently. A resampled,
+        cropped or windowed copy is another scan.
+
+        512 x 512 x 300 voxels of int16 take 35 ms.
+        """
+        step = slice(None, None, HASH_STRIDE)
+        digest = hashlib.sha256(repr(tuple(map(int, self.voxels.shape))).encode())
+        digest.update(np.ascontiguousarray(_short(self.voxels[step, step, step]).T, "<i2").data)
+        digest.update(_checksum(self.voxels).to_bytes(2, "little"))
+        return digest.hexdigest()
+
+    @cached_property
     def coarse(self) -> "Scan":
         """The whole scan at about :data:`COARSE_SPACING`, nowhere below AIR; a coarser axis keeps its voxels.
 
@@ -79,3 +120,25 @@ def box_affine(low: np.ndarray, high: np.ndarray, shape: np.ndarray) -> np.ndarr
     affine = np.diag([*step, 1.0])
     affine[:3, 3] = low + step / 2
     return affine
+
+
+def _short(hounsfield: np.ndarray) -> np.ndarray:
+    """Return HU as int16: rounded, and clamped to what that holds."""
+    if hounsfield.dtype == np.int16:
+        return hounsfield
+    whole = np.rint(hounsfield) if hounsfield.dtype.kind == "f" else hounsfield
+    return np.clip(whole, SHORT.min, SHORT.max).astype(np.int16)
+
+
+def _checksum(hounsfield: np.ndarray) -> int:
+    """Return the exclusive or of all voxels as int16, which is the same in any order, as 16 bits."""
+    forward = tuple(slice(None, None, -1 if stride < 0 else 1) for stride in hounsfield.strides)
+    as_stored = hounsfield[forward]
+    result = 0
+    for plane in as_stored.transpose(np.argsort(as_stored.strides)[::-1]):  # each lies in one piece
+        words = _short(plane).ravel(order="K")
+        packed = words[: len(words) // 4 * 4].view(np.uint64)  # four at a time
+        folded = np.bitwise_xor.reduce(packed, keepdims=True).view(np.uint16)
+        rest = words[len(packed) * 4 :].view(np.uint16)
+        result ^= int(np.bitwise_xor.reduce(np.concatenate([folded, rest])))
+    return result

@@ -1,8 +1,6 @@
 """Which scans meet in a batch."""
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,7 @@ from torch.utils.data import Sampler
 from scripts.errors import UserError
 from scripts.processes import rank, world_size
 
-__all__ = ["ClassBalancedBatches", "OrderedBatches", "ShuffledBatches", "class_shares"]
+__all__ = ["ClassBalancedBatches", "OrderedBatches", "ShuffledBatches"]
 
 
 class _EpochBatches(Sampler[list[int]]):
@@ -30,6 +28,20 @@ class _EpochBatches(Sampler[list[int]]):
         """Choose the epoch, counted from 0, whose batches come next."""
         self.epoch = epoch
 
+    def class_shares(self, classes: int) -> list[float]:
+        """Return the share of each class in the batches: the prior that a network learns from them.
+
+        Args:
+            classes: number of classes.
+        """
+        # A class without scans counts as one: no share is zero, so that priors can be divided.
+        counts = np.array([max(count, 1) for count in self.class_counts(classes)], dtype=float)
+        return (counts / counts.sum()).tolist()
+
+    def class_counts(self, classes: int) -> Sequence[int]:
+        """Return how often each class comes, in any unit."""
+        raise NotImplementedError
+
     def __len__(self) -> int:
         return self.batches_per_epoch
 
@@ -43,12 +55,12 @@ class ClassBalancedBatches(_EpochBatches):
 
     Args:
         data: datalist items, each with ``label``.
-        counts: scans of class 0, 1, 2 in the batch of each process.
+        counts: scans of class 0, 1, ... in the batch of each process.
         batches_per_epoch: length of an epoch.
         seed: of the shuffling.
 
     Raises:
-        UserError: a class that the batches need has no scan.
+        UserError: a class that the batches need has no scan, or a scan's class has no count.
 
     Example:
         >>> items = [{"label": label} for label in (0, 0, 1, 2)]
@@ -68,6 +80,11 @@ class ClassBalancedBatches(_EpochBatches):
         labels = np.array([item["label"] for item in data])
         self.counts = tuple(counts)
         self.members = [np.flatnonzero(labels == label) for label in range(len(self.counts))]
+        if len(labels) and max(labels) >= len(self.counts):
+            raise UserError(
+                f"counts={list(self.counts)} are of {len(self.counts)} classes, and the training list has "
+                f"scans of class {max(labels)}; give a count for every class"
+            )
         for label, (count, members) in enumerate(zip(self.counts, self.members, strict=True)):
             if count and not len(members):
                 raise UserError(
@@ -82,6 +99,9 @@ class ClassBalancedBatches(_EpochBatches):
                 for label, count in enumerate(self.counts)
                 for index in self._deal(label, share * count, (share + 1) * count)
             ]
+
+    def class_counts(self, classes: int) -> Sequence[int]:
+        return self.counts
 
     def _deal(self, label: int, start: int, stop: int) -> list[int]:
         """Return cards start to stop of the class's endless, ever newly shuffled pack."""
@@ -117,6 +137,7 @@ class ShuffledBatches(_EpochBatches):
     def __init__(self, data: Sequence[Mapping[str, Any]], batch_size: int = 4, seed: int = 0) -> None:
         super().__init__(0, seed)
         self.count = len(data)
+        self.labels = [item.get("label") for item in data]
         self.batch_size = batch_size
         self.batches_per_epoch = self.count // (batch_size * self.world_size)
         if not self.batches_per_epoch:
@@ -125,31 +146,14 @@ class ShuffledBatches(_EpochBatches):
                 f"lower the batch size"
             )
 
+    def class_counts(self, classes: int) -> Sequence[int]:
+        return [self.labels.count(label) for label in range(classes)]
+
     def __iter__(self) -> Iterator[list[int]]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
         for step in range(self.batches_per_epoch):
             start = (step * self.world_size + self.rank) * self.batch_size
             yield order[start : start + self.batch_size].tolist()
-
-
-def class_shares(sampler: partial[_EpochBatches], classes: int = 3) -> list[float]:
-    """Return the share of each class in the batches: the prior that a network learns from them.
-
-    Args:
-        sampler: one of this file's, with its arguments but not yet called: evaluation needs no batches, and
-            a datalist without training scans could not fill any.
-        classes: number of classes.
-
-    Example:
-        >>> class_shares(partial(ClassBalancedBatches, data=[], counts=(4, 3, 3)))
-        [0.4, 0.3, 0.3]
-    """
-    bound = inspect.signature(sampler.func).bind(*sampler.args, **sampler.keywords)
-    bound.apply_defaults()
-    labels = [item["label"] for item in bound.arguments["data"]]
-    # A class without scans counts as one: no share is zero, so that priors can be divided.
-    counts = bound.arguments.get("counts") or [max(labels.count(label), 1) for label in range(classes)]
-    return (np.asarray(counts, dtype=float) / np.sum(counts)).tolist()
 
 
 class OrderedBatches(Sampler[list[int]]):

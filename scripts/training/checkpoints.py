@@ -1,20 +1,17 @@
 """The best model, the last state, and how a run goes on from it."""
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from ignite.engine import Events
 from monai.engines import Workflow
-from monai.utils import ensure_tuple
 
 from scripts.errors import UserError
-from scripts.networks import Ensemble, load_weights
+from scripts.files import write_whole
 from scripts.processes import rank
 
-__all__ = ["BestAndLast", "LoadWeights", "check_earlier_run"]
+__all__ = ["BestAndLast", "check_earlier_run"]
 
 LAST_STATE = "last_state.pt"
 
@@ -51,6 +48,7 @@ class BestAndLast:
         optimizer: saved for resuming.
         lr_scheduler: saved for resuming.
         evaluator: holds the key metric.
+        model_file: its ``write(path)`` says beside the best weights what they are; None says nothing.
         resume: go on from ``last_state.pt``; without it, a folder that already holds one is refused.
         weights_name: of the file of the best weights.
 
@@ -65,12 +63,14 @@ class BestAndLast:
         optimizer: torch.optim.Optimizer,
         lr_scheduler: Any,
         evaluator: Workflow,
+        model_file: Any = None,
         resume: bool = False,
         weights_name: str = "model.pt",
     ) -> None:
         self.ckpt_dir = Path(ckpt_dir)
         self.parts = {"network": network, "optimizer": optimizer, "lr_scheduler": lr_scheduler}
         self.evaluator = evaluator
+        self.model_file = model_file
         self.resume = resume
         self.weights_name = weights_name
 
@@ -91,7 +91,10 @@ class BestAndLast:
         self.ckpt_dir.mkdir(parents=True, exist_ok=True)
         best = self.evaluator.state
         if best.best_metric_epoch == engine.state.epoch:
-            _replace(self.parts["network"].state_dict(), self.ckpt_dir / self.weights_name)
+            weights = self.ckpt_dir / self.weights_name
+            _replace(self.parts["network"].state_dict(), weights)
+            if self.model_file is not None:
+                self.model_file.write(weights)
         state = {name: part.state_dict() for name, part in self._all_parts(engine).items()}
         state["progress"] = {
             "epoch": engine.state.epoch,
@@ -115,32 +118,5 @@ class BestAndLast:
         return self.parts if scaler is None else {**self.parts, "scaler": scaler}
 
 
-class LoadWeights:
-    """Read a checkpoint into the network, or one into each member of an ensemble, when the engine starts.
-
-    Args:
-        path: a state dict; several for an ensemble.
-        network: receives it.
-
-    Raises:
-        UserError: there are not as many checkpoints as members.
-    """
-
-    def __init__(self, path: str | Path | Sequence[str | Path], network: torch.nn.Module) -> None:
-        self.paths = ensure_tuple(path)
-        self.networks = tuple(network.members) if isinstance(network, Ensemble) else (network,)
-        if len(self.paths) != len(self.networks):
-            raise UserError(f"{len(self.paths)} checkpoints are named for {len(self.networks)} networks")
-
-    def attach(self, engine: Workflow) -> None:
-        engine.add_event_handler(Events.STARTED, self.load)
-
-    def load(self) -> None:
-        for network, path in zip(self.networks, self.paths, strict=True):
-            load_weights(network, path)
-
-
 def _replace(content: dict[str, Any], path: Path) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    torch.save(content, partial)
-    partial.replace(path)
+    write_whole(path, lambda file: torch.save(content, file))

@@ -22,18 +22,21 @@ def prepare_plain_batch(
     non_blocking: bool = False,
     label_key: str = "label",
     **kwargs: Any,
-) -> tuple[torch.Tensor, torch.Tensor | None]:
+) -> tuple[Any, ...]:
     """Hand the engine's network plain tensors: metadata has no place in a forward pass, nor in ``compile``.
 
     Returns:
         The images ``(B, 1, R, A, S)`` and, where the batch has them, what ``label_key`` holds: the labels
-        ``(B,)``, or label maps.
+        ``(B,)``, or label maps. Where the batch has further grids of the scans (``image_grid_1``, ...), also
+        these, for an ensemble whose members see grids of their own, and no keyword arguments.
     """
 
     def placed(value: torch.Tensor) -> torch.Tensor:
         return value.as_subclass(torch.Tensor).to(device, non_blocking=non_blocking, **kwargs)
 
-    return placed(batch["image"]), placed(batch[label_key]) if label_key in batch else None
+    image, label = placed(batch["image"]), placed(batch[label_key]) if label_key in batch else None
+    names = sorted((name for name in batch if str(name).startswith("image_grid_")), key=len)
+    return (image, label, tuple(placed(batch[name]) for name in names), {}) if names else (image, label)
 
 
 class ReseedEachEpoch:

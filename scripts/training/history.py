@@ -44,7 +44,7 @@ class EpochHistory:
         rows = [row for row in self._earlier() if int(row["epoch"]) < engine.state.epoch]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".partial")
-        with partial.open("w", newline="") as file:
+        with partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows([*rows, self._row(engine)])
@@ -53,7 +53,7 @@ class EpochHistory:
     def _earlier(self) -> list[dict[str, str]]:
         if not self.path.is_file():
             return []
-        with self.path.open(newline="") as file:
+        with self.path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
     def _row(self, engine: Workflow) -> dict[str, Any]:

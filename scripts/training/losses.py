@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 __all__ = ["LossTerms", "MultiTaskLoss"]
 
-NON_PNEUMONIA, COVID_19 = 0, 2
+NEGATIVE = 0
 
 
 class LossTerms(NamedTuple):
@@ -20,24 +20,25 @@ class LossTerms(NamedTuple):
 
 
 class MultiTaskLoss(nn.Module):
-    r"""Sum of the detection, pneumonia-type and three-class cross-entropies.
+    r"""Sum of the cross-entropies of detection, type and all classes.
 
     Wang et al., IEEE TMI 39(8), 2020, Eq. 7, with a mini-batch of M scans, of which
-    :math:`M_{cls}` show pneumonia:
+    :math:`M_{cls}` are not of class 0, the negative one:
 
     .. math::
 
         L = \tfrac{1}{M} \sum_M L_{det} + \tfrac{1}{M_{cls}} \sum_{M_{cls}} L_{type}
           + \tfrac{1}{M} \sum_M L_{combined}
 
-    Detection asks for pneumonia (1) or none (0). Type asks for COVID-19 (1) or another pneumonia (0)
-    and looks at the scans with pneumonia only: a batch without any contributes 0. A network with one
-    output, or a multi-task one in eval mode, is held to the third term alone.
+    Detection asks for class 0 (0) or any other (1); of the paper's classes, for no pneumonia or pneumonia.
+    Type tells the other classes apart, class 1 being its 0, and looks at their scans only: a batch without
+    any contributes 0. A network with one output, or a multi-task one in eval mode, is held to the third term
+    alone.
 
     Shape:
-        - prediction: named tuple of logits ``detection (B, 2)``, ``pneumonia_type (B, 2)`` and
-          ``combined (B, 3)``; or one tensor ``(B, 3)``
-        - label: ``(B,)`` integers: 0 non-pneumonia, 1 other pneumonia, 2 COVID-19
+        - prediction: named tuple of logits ``detection (B, 2)``, ``pneumonia_type (B, C - 1)`` and
+          ``combined (B, C)``; or one tensor ``(B, C)``
+        - label: ``(B,)`` integers from 0 to C - 1
         - output: scalar
 
     Example:
@@ -48,8 +49,8 @@ class MultiTaskLoss(nn.Module):
     def terms(self, prediction: tuple[torch.Tensor, ...], label: torch.Tensor) -> LossTerms:
         """Return the three summands for a named tuple of logits."""
         detection, pneumonia_type, combined = prediction
-        ill = label != NON_PNEUMONIA
-        type_sum = cross_entropy(pneumonia_type[ill], (label[ill] == COVID_19).long(), reduction="sum")
+        ill = label != NEGATIVE
+        type_sum = cross_entropy(pneumonia_type[ill], label[ill] - 1, reduction="sum")
         return LossTerms(
             detection=cross_entropy(detection, ill.long()),
             pneumonia_type=type_sum / ill.sum().clamp(min=1),

@@ -39,7 +39,7 @@ def record_run(
         datalist: its SHA-256 says which data the run saw.
         device: that the network runs on.
         seed: of the run.
-        audit: verdict on the datalist, see :func:`scripts.datalists.heed_audit`.
+        audit: verdict on the datalist, see :func:`scripts.audit.enforce_audit`.
     """
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def record_run(
         "audit": audit,
         **describe_environment(device),
     }
-    _unused(folder / "environment.json").write_text(json.dumps(record, indent=2) + "\n")
+    _unused(folder / "environment.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """From a scan to the network's grid: find the region, resample once, cache."""
 
 from .cache import ScanDataset, prepare
+from .fingerprint import preprocessing_digest
 from .grid import faces_in_grid, from_window, grid_to_scan, scan_to_grid, to_window
 from .loading import LoadScand
 from .pipelines import preprocessing
@@ -25,6 +26,7 @@ __all__ = [
     "plane_of",
     "prepare",
     "preprocessing",
+    "preprocessing_digest",
     "scan_to_grid",
     "show_plane",
     "to_window",

@@ -66,6 +66,7 @@ class ScanDataset(Dataset, Randomizable):
         some, every = set().union(*fields), set.intersection(*fields) if fields else set()
         self.uneven = (some - every) | set(DECLARED_FIELDS)
         self.fixed = len(self.transform) if first_random is None else first_random
+        self.hashes: dict[int, str] = {}  # content hash by index, as far as it is known
 
     def set_random_state(self, seed: int | None = None, state: Any = None) -> "ScanDataset":
         """Seed the random transforms."""
@@ -103,6 +104,16 @@ class ScanDataset(Dataset, Randomizable):
             _save(stored, entry)
         return {**item, **stored}
 
+    def content_hashes(self) -> list[str]:
+        """Return the content hash of each scan (:class:`~scripts.scans.Scan`), "" of a refused one.
+
+        After :func:`prepare` they are known; without it, each scan is read, or found in the cache, now.
+        """
+        for index in range(len(self)):
+            if index not in self.hashes:
+                self.hashes[index] = _read(self, index)[1]
+        return [self.hashes[index] for index in range(len(self))]
+
     def _compute(self, item: dict[str, Any]) -> dict[str, Any]:
         try:
             return self.transform(item, end=self.fixed)
@@ -118,7 +129,7 @@ class ScanDataset(Dataset, Randomizable):
         blanks = {}
         for transform in self.transform.transforms:
             if isinstance(transform, ToGridd):
-                blanks.update({key: transform.to_grid.blank(str(item[key])) for key in transform.keys})
+                blanks.update(transform.blank(item))
         return {**item, **blanks}
 
 
@@ -132,27 +143,35 @@ def prepare(datasets: ScanDataset | Iterable[ScanDataset], num_workers: int = 0)
         num_workers: processes; 0 works in this one.
     """
     datasets = [datasets] if isinstance(datasets, ScanDataset) else list(datasets)
-    refusals = _Refusals(datasets)
-    own = range(rank(), len(refusals), world_size())
-    loader = DataLoader(refusals, batch_size=None, sampler=own, num_workers=num_workers)
-    scans = tqdm(loader, desc="preparing scans", unit="scan", disable=rank() > 0)
-    found = [(index, refusal) for index, refusal in zip(own, scans, strict=True) if refusal is not None]
-    return [refusal for _, refusal in sorted(chain(*gather(found)), key=itemgetter(0))]
+    scans = _AllScans(datasets)
+    own = range(rank(), len(scans), world_size())
+    loader = DataLoader(scans, batch_size=None, sampler=own, num_workers=num_workers)
+    progress = tqdm(loader, desc="preparing scans", unit="scan", disable=rank() > 0)
+    found = sorted(chain(*gather(list(zip(own, progress, strict=True)))), key=itemgetter(0))
+    for index, (_, content_hash) in found:
+        dataset, position = scans.data[index]
+        dataset.hashes[position] = content_hash
+    return [refusal for _, (refusal, _) in found if refusal is not None]
 
 
-class _Refusals(Dataset):
-    """Compute, or find in the cache, each item's deterministic part; give its refusal, or None."""
+class _AllScans(Dataset):
+    """Compute, or find in the cache, the deterministic part of each item of several data sets."""
 
     def __init__(self, datasets: Iterable[ScanDataset]) -> None:
         super().__init__([(dataset, index) for dataset in datasets for index in range(len(dataset))])
 
-    def _transform(self, index: int) -> RefusedScan | None:
-        dataset, item = self.data[index]
-        try:
-            dataset.fixed_part(item)
-        except RefusedScan as refusal:
-            return refusal
-        return None
+    def _transform(self, index: int) -> tuple[RefusedScan | None, str]:
+        return _read(*self.data[index])
+
+
+def _read(dataset: ScanDataset, index: int) -> tuple[RefusedScan | None, str]:
+    """Return an item's refusal, or None, and its scan's content hash."""
+    try:
+        item = dataset.fixed_part(index)
+    except RefusedScan as refusal:
+        return refusal, ""
+    hashes = (image.meta.get("content_hash", "") for image in item.values() if isinstance(image, MetaTensor))
+    return None, next(filter(None, hashes), "")
 
 
 def _load(entry: Path) -> dict[str, Any] | None:

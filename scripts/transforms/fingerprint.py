@@ -16,7 +16,7 @@ from monai.transforms import MapTransform
 
 from scripts.scans import split_zip_path
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "preprocessing_digest"]
 
 LIBRARIES = ("monai", "nibabel", "numpy", "pydicom", "scipy", "SimpleITK", "torch")
 OUR_CODE = __name__.split(".")[0]
@@ -47,6 +47,18 @@ def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
     parts += [describe(transform) for transform in transforms]
     parts += [_version(library) for library in LIBRARIES]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def preprocessing_digest(transform: Any) -> str:
+    """Return a digest of the settings and the code that take a scan to its grid, whatever the libraries.
+
+    Args:
+        transform: a Compose.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    return hashlib.sha256("\n".join(map(describe, transform.transforms)).encode()).hexdigest()
 
 
 def describe(value: Any) -> str:

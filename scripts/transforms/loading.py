@@ -8,13 +8,13 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-from scripts.scans import DECLARED_FIELDS, Declaration, PatientKeys, read_scan
+from scripts.scans import DECLARED_FIELDS, Declaration, PatientKeys, read_scan, shown
 
 __all__ = ["LoadScand"]
 
 
 class LoadScand(MapTransform):
-    """Read the scan of an item by :func:`~scripts.scans.read_scan`.
+    """Read the scan of an item by :func:`~scripts.scans.read_scan`: a path, or an array and its affine.
 
     Unlike ``monai.transforms.LoadImaged`` it sees the whole item: its declared slices, series, window and
     geometry decide how the file is read, its ``name`` is what messages show in place of the path. The
@@ -22,9 +22,10 @@ class LoadScand(MapTransform):
 
     Shape:
         - Output: MetaTensor ``(1, X, Y, Z)`` in HU, in the order and integer type of the file, with the
-          affine to world mm (RAS+). Its meta holds ``filename_or_obj`` (the name), ``path``, ``series`` (as
-          declared), ``original_affine``, ``flags`` (words parted by spaces), ``intensity`` ("HU", or the
-          window), ``hounsfield`` (what a declared window can show, or None) and ``patient`` (a key, or "").
+          affine to world mm (RAS+). Its meta holds ``filename_or_obj`` (the name), ``path`` ("" of an array),
+          ``series`` (as declared), ``original_affine``, ``flags`` (words parted by spaces), ``intensity``
+          ("HU", or the window), ``hounsfield`` (what a declared window can show, or None) and ``patient`` (a
+          key, or "").
 
     Raises:
         RefusedScan: the scan cannot be read, or not as it is declared.
@@ -40,12 +41,13 @@ class LoadScand(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         d: dict[Any, Any] = dict(data)
         for key in self.key_iterator(d):
-            name = str(d.get("name") or d[key])
+            path = "" if isinstance(d[key], tuple) else str(d[key])
+            name = str(d.get("name") or shown(path) or "array")
             declared = Declaration.of(d, name)
             volume = self.read(d[key], declared, name)
             meta = {
                 "filename_or_obj": name,
-                "path": str(d[key]),
+                "path": path,
                 "series": declared.series or "",
                 "original_affine": volume.affine.copy(),
                 "space": "RAS",

@@ -35,8 +35,9 @@ class ToGrid(Transform):
         - Output: MetaTensor ``(1, R, A, S)``, float32 in 0..1, whose affine maps grid voxels to world mm.
           Its meta holds ``filename_or_obj``, ``path``, ``series``, ``original_affine``, ``original_shape``,
           ``box_low`` and ``box_high`` (faces in the scan's canonical voxels), ``region``, ``lobes`` (packed,
-          where the region made them), ``intensity`` (as it was read), ``patient`` (a key, or ""), and
-          ``flags`` (words parted by spaces: lists of different lengths do not collate).
+          where the region made them), ``intensity`` (as it was read), ``patient`` (a key, or ""),
+          ``content_hash`` (of the scan, see :class:`~scripts.scans.Scan`), and ``flags`` (words parted by
+          spaces: lists of different lengths do not collate).
 
     Raises:
         UserError: the shape or the window is none.
@@ -75,6 +76,7 @@ class ToGrid(Transform):
             "original_shape": torch.tensor(image.shape[1:]),
             "intensity": str(image.meta.get("intensity", "HU")),
             "patient": str(image.meta.get("patient", "")),
+            "content_hash": scan.content_hash,
             "flags": " ".join([*read_flags, *geometry_flags(scan, read_flags), *box.flags]),
         }
         return self._with_meta(volume, grid_affine, box, source)
@@ -89,6 +91,7 @@ class ToGrid(Transform):
             "original_shape": torch.zeros(3, dtype=torch.int64),
             "intensity": "",
             "patient": "",
+            "content_hash": "",
             "flags": "",
         }
         return self._with_meta(torch.zeros(self.spatial_shape), np.eye(4), NOWHERE, source)
@@ -116,6 +119,8 @@ class ToGridd(MapTransform):
         spatial_shape: as there.
         window: as there.
         lobes_key: of the path of a lobe mask, for regions that ask for one; items may lack it. None: of none.
+        more: further grids of the same scan, for the other members of an ensemble; they go under
+            ``KEY_grid_1``, ``KEY_grid_2``, ...
     """
 
     backend = ToGrid.backend
@@ -127,14 +132,32 @@ class ToGridd(MapTransform):
         spatial_shape: Sequence[int],
         window: tuple[float, float] = (-500.0, 1500.0),
         lobes_key: str | None = None,
+        more: Sequence[ToGrid] = (),
     ) -> None:
         super().__init__(keys)
         self.file_keys = () if lobes_key is None else (lobes_key,)
         self.lobes_key = lobes_key
         self.to_grid = ToGrid(region, spatial_shape, window)
+        self.more = tuple(more)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         d = dict(data)
         for key in self.key_iterator(d):
-            d[key] = self.to_grid(d[key], d.get(self.lobes_key))
+            scan, lobes = d[key], d.get(self.lobes_key)
+            for name, to_grid in self._grids(key):
+                d[name] = to_grid(scan, lobes)
         return d
+
+    def blank(self, item: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return the grids of a refused scan: zeros."""
+        return {
+            name: to_grid.blank(str(item.get("name") or item[key]))
+            for key in self.keys
+            for name, to_grid in self._grids(key)
+        }
+
+    def _grids(self, key: Hashable) -> list[tuple[Hashable, ToGrid]]:
+        return [
+            (key, self.to_grid),
+            *((f"{key}_grid_{number}", to_grid) for number, to_grid in enumerate(self.more, 1)),
+        ]

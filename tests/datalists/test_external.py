@@ -33,9 +33,9 @@ def test_a_label_that_is_mapped_to_none_is_left_out(path):
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({"CT-0": 0, "CT-2": 2}, "the label '4' is not in --label_mapping"),
-        ({"CT-0": 0, "CT-2": 2, "4": 7}, "c.nii has label 7; expected 0 non-pneumonia"),
-        (None, "a.nii has label 'CT-0'; expected 0 non-pneumonia"),
+        ({"CT-0": 0, "CT-2": 2}, r"test\[1\] \(c.nii\): label 4 means none of the classes non-pneumonia"),
+        ({"CT-0": 0, "CT-2": 2, "4": 7}, "gives '4' the class 7; expected 0 non-pneumonia"),
+        (None, r'label "CT-0"; expected 0 non-pneumonia'),
         ({"CT-0": None, "CT-2": None, "4": None}, "no scan is left"),
     ],
 )

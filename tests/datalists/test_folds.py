@@ -72,7 +72,7 @@ def no_fold(content):
         (patient_in_training_and_test, "patient 000 has scans in training fold 0 and in test"),
         (validation_is_test, "patient test0 has scans in validation and in test"),
         (validation_is_test_under_other_patient_names, "test0.nii is listed in validation and again in test"),
-        (class_missing_from_a_fold, "fold 1 has 4 scans, none of them of class 2"),
+        (class_missing_from_a_fold, "fold 1 has 4 scans, none of them of class 'COVID-19'"),
         (one_fold, r"has the folds \[0\]; cross-validation needs two"),
         (no_fold, "011.nii of training has no 'fold'"),
     ],

@@ -69,9 +69,9 @@ def test_a_datalist_of_test_scans_alone_is_reported(datalist):
             {"training": [item("a", fold=0), item("a", fold=1)]},
             "patient a has scans in training fold 0 and in training fold 1",
         ),
-        ({"training": [item("a", label=3)]}, "images/a.nii.gz has label 3; expected 0"),
-        ({"test": [{"image": "a.nii.gz", "label": 0}]}, "an item of test has no 'patient'"),
-        ({"test": [{"patient": "a", "label": 0}]}, "an item of test has no 'image'"),
+        ({"training": [item("a", label=3)]}, r"training\[0\] \(images/a.nii.gz\): label 3; expected 0"),
+        ({"test": [{"image": "a.nii.gz", "label": 0}]}, r"test\[0\] \(a.nii.gz\): no 'patient'"),
+        ({"test": [{"patient": "a", "label": 0}]}, r"test\[0\]: no 'image'"),
     ],
 )
 def test_a_wrong_datalist_is_refused_by_name(datalist, lists, message):

@@ -10,8 +10,8 @@ from monai.bundle import ConfigWorkflow
 from monai.utils import path_to_sqlite_uri
 
 from scripts.errors import UserError, user_error_behind
-from scripts.evaluation import read_predictions
 from scripts.experiments import Experiment
+from scripts.statistics import read_predictions
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 RECIPES = {"WA-66-M": ["recipe_wa_66_m.yaml"], "PA-66-M": []}
@@ -20,7 +20,7 @@ RECIPES = {"WA-66-M": ["recipe_wa_66_m.yaml"], "PA-66-M": []}
 @pytest.fixture
 def ablation(phantoms, cross_validation, small, tmp_path):
     """A folder in which both networks' folds are finished; WA-66-M's answers are PA-66-M's, back to front."""
-    ignored = shutil.ignore_patterns("cache", "*.pt", "tensorboard")
+    ignored = shutil.ignore_patterns("cache", "last_state.pt", "tensorboard")
     for name, files in RECIPES.items():
         folder = shutil.copytree(cross_validation, tmp_path / name, ignore=ignored)
         identity = Experiment(phantoms, "cache", files, {"seed": 0, **small}).identity()
@@ -29,10 +29,9 @@ def ablation(phantoms, cross_validation, small, tmp_path):
         if path.name != "history.csv":
             rows = read_predictions(path)
             for row in rows:
-                row["prob_non_pneumonia"], row["prob_covid_19"] = (
-                    row["prob_covid_19"],
-                    row["prob_non_pneumonia"],
-                )
+                for kind in ("prob", "raw_prob"):
+                    first, last = f"{kind}_non_pneumonia", f"{kind}_covid_19"
+                    row[first], row[last] = row[last], row[first]
             with path.open("w", newline="") as file:
                 writer = csv.DictWriter(file, list(rows[0]))
                 writer.writeheader()
@@ -60,18 +59,24 @@ def test_the_tables_of_both_papers_come_from_finished_folds(ablation, run, capsy
     assert content["published"]["parl"]["parameters"]["PA-66-M"] == 15_988_903
     network = content["networks"]["PA-66-M"]
     assert network["over_folds"]["one_vs_rest"]["COVID-19"]["accuracy"]["folds"] == 2
-    pooled = content["networks"]["WA-66-M"]["pooled"]["three_class_accuracy"]
-    difference = content["differences"]["WA-66-M"]["three_class_accuracy"]["difference"]
-    assert difference == pytest.approx(pooled - network["pooled"]["three_class_accuracy"])
+    pooled = content["networks"]["WA-66-M"]["pooled"]["accuracy"]["value"]
+    difference = content["differences"]["WA-66-M"]["accuracy"]["value"]
+    assert difference == pytest.approx(pooled - network["pooled"]["accuracy"]["value"])
     assert sum(map(sum, network["ensemble_on_test"]["confusion_matrix"]["counts"])) == 4
     with (ablation / "ablation.csv").open() as file:
         rows = list(csv.DictReader(file))
     published = [
         row
         for row in rows
-        if (row["network"], row["class"], row["measure"]) == ("PA-66-M", "COVID-19", "accuracy")
+        if (row["network"], row["table"], row["measure"]) == ("PA-66-M", "over_folds", "accuracy")
     ]
-    assert [(row["published"], row["published_deviation"]) for row in published] == [("93.3", "0.8")]
+    printed = {row["class"]: (row["published"], row["published_deviation"]) for row in published}
+    assert printed["COVID-19"] == ("93.3", "0.8")
+    assert printed[""] == ("87.1", ""), "Table II prints it for no network: it follows from the others"
+    compared = [row for row in rows if (row["network"], row["table"]) == ("WA-66-M", "differences")]
+    assert len(compared) == 4 + 3 * 7 and all(
+        float(row["low"]) <= float(row["high"]) for row in compared if row["low"]
+    )
     assert "difference to PA-66-M, pooled" in capsys.readouterr().out
 
 

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import Events
-from small_runs import table
+from small_runs import CALIBRATED, RAW, table
 
 from scripts import bundle_root
+from scripts.checkpoints import EnsembleFile, ModelFile
 from scripts.datalists import read_datalist
 from scripts.errors import UserError
-from scripts.evaluation import read_predictions
 from scripts.experiments import Experiment, cross_validate
 from scripts.experiments.fold import Fold
+from scripts.statistics import read_predictions
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def experiment(phantoms, cross_validation, small):
 
 @pytest.fixture
 def copied(cross_validation, tmp_path):
-    """A copy of the finished folder, to be spoilt."""
-    ignored = shutil.ignore_patterns("cache", "*.pt", "tensorboard")
+    """A copy of the finished folder, to be changed."""
+    ignored = shutil.ignore_patterns("cache", "last_state.pt", "tensorboard")
     return shutil.copytree(cross_validation, tmp_path / "copy", ignore=ignored)
 
 
@@ -62,8 +63,8 @@ def test_the_folder_holds_what_a_report_needs(phantoms, cross_validation):
 
 @pytest.mark.parametrize("name", ["validation.csv", "test.csv", "test_flipped.csv"])
 def test_the_ensemble_is_the_mean_of_two_different_networks(name, cross_validation):
-    first, second = (table(cross_validation / "folds" / fold / name) for fold in ("0", "1"))
-    mean = table(cross_validation / name)
+    first, second = (table(cross_validation / "folds" / fold / name, RAW) for fold in ("0", "1"))
+    mean = table(cross_validation / name, RAW)
     for image, values in mean.items():
         assert first[image] != second[image]
         np.testing.assert_allclose(values, np.mean([first[image], second[image]], axis=0), atol=2e-7)
@@ -76,7 +77,7 @@ def test_the_folds_networks_share_nothing_but_their_shape(cross_validation):
 
 
 def test_flips_change_the_answers_and_have_their_cost(cross_validation):
-    plain, flipped = (table(cross_validation / name) for name in ("test.csv", "test_flipped.csv"))
+    plain, flipped = (table(cross_validation / name, RAW) for name in ("test.csv", "test_flipped.csv"))
     assert all(plain[image] != flipped[image] for image in plain)
     costs = json.loads((cross_validation / "costs.json").read_text())
     assert costs["ensemble"] == pytest.approx(2 * costs["single_network"])
@@ -110,15 +111,34 @@ def test_a_fold_interrupted_in_training_and_in_predicting_ends_as_an_uninterrupt
         assert not fold.is_complete(flips=False)
     fold.complete(folds_left=1)
     whole = cross_validation / "folds" / "0"
-    assert table(fold.folder / "held_out.csv") == table(whole / "held_out.csv")
+    assert table(fold.folder / "held_out.csv", RAW) == table(whole / "held_out.csv", RAW)
     assert (fold.folder / "history.csv").read_text() == (whole / "history.csv").read_text()
 
 
-def test_a_report_and_the_ensemble_s_calibration_are_written_when_asked_for(experiment, copied):
+def test_a_report_is_written_when_asked_for(experiment, copied):
     cross_validate(experiment, copied, report=True)
     content = json.loads((copied / "report.json").read_text())
     assert {"held_out", "test"} <= set(content["sets"]) and (copied / "report.html").is_file()
-    assert json.loads((copied / "calibration.json").read_text())["temperature"] > 0
+
+
+def test_the_calibrations_are_fitted_and_applied_without_a_report(cross_validation):
+    """The fixture ran with ``report=False``."""
+    for place in (cross_validation, cross_validation / "folds" / "0"):
+        alone = (place / "model.pt").is_file()
+        record = (
+            ModelFile.of(place / "model.pt") if alone else EnsembleFile.read(place / "ensemble.json")
+        ).calibration
+        stored = record.calibration()
+        assert stored.fitted_on["source"] == "the validation list"
+        raw, calibrated = (table(place / "test.csv", columns) for columns in (RAW, CALIBRATED))
+        np.testing.assert_allclose(
+            list(calibrated.values()), stored.apply(np.array(list(raw.values()))), rtol=1e-6
+        )
+    by_fold = {row["image"]: row["fold"] for row in read_predictions(cross_validation / "held_out.csv")}
+    raw, calibrated = (table(cross_validation / "held_out.csv", columns) for columns in (RAW, CALIBRATED))
+    for image, fold in by_fold.items():
+        own = ModelFile.of(cross_validation / "folds" / fold / "model.pt").calibration.calibration()
+        np.testing.assert_allclose(calibrated[image], own.apply(np.array(raw[image])), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +171,7 @@ def test_another_datalist_does_not_go_on_in_the_folder(phantoms, copied, small, 
             lambda row: row | {"label": str((int(row["label"]) + 1) % 3)},
             "has label . in the datalist|in the datalist",
         ),
-        (lambda row: row | {"prob_covid_19": "0.9"}, "sum to 1.*, not to 1"),
+        (lambda row: row | {"prob_covid_19": "0.9"}, "sum to 1.*; expected 1"),
         (lambda row: row | {"image": "elsewhere.nii.gz"}, "do not fit the . scans of the datalist"),
     ],
     ids=["swapped_labels", "probabilities_that_do_not_sum_to_one", "scan_of_another_list"],

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from small_runs import table
+from small_runs import RAW, table
 
-from scripts.datalists import CLASSES, read_datalist
+from scripts.datalists import read_datalist
 from scripts.errors import user_error_behind
-from scripts.evaluation import Calibration, read_predictions
+from scripts.statistics import read_predictions
 
 SHAPE = {"spatial_shape": [24, 24, 16], "num_workers": 0}  # as the fixture trained with
 
@@ -24,36 +24,35 @@ def test_inference_by_the_ensemble_answers_as_the_cross_validation_did(
 ):
     scans = [item["image"] for item in read_datalist(phantoms / "datalist.json")["test"]]
     run_config(
-        "inference", ["inference.yaml", *recipes, "ensemble.yaml"],
-        ckpt_paths=checkpoints, scans=scans, output_dir=str(tmp_path), **SHAPE,
+        "inference", ["inference.yaml", *recipes],
+        ckpt_path=checkpoints, scans=scans, output_dir=str(tmp_path), **SHAPE,
     )  # fmt: skip
-    answers, expected = table(tmp_path / "predictions.csv"), table(cross_validation / name)
+    answers, expected = table(tmp_path / "predictions.csv"), table(cross_validation / name, RAW)
     np.testing.assert_allclose(list(answers.values()), list(expected.values()), atol=1e-5)
     content = json.loads((tmp_path / "predictions.json").read_text())
     assert content["checkpoint"] == checkpoints and len(set(content["checkpoint_sha256"])) == 2
 
 
-def test_the_ensemble_s_calibration_is_used_where_it_is_named(
-    checkpoints, phantoms, cross_validation, run_config, tmp_path
+def test_the_ensemble_s_file_answers_as_the_cross_validation_calibrated(
+    phantoms, cross_validation, run_config, tmp_path
 ):
-    stored = Calibration(
-        list(CLASSES), 2.0, False, [0.4, 0.3, 0.3], 0.95, {name: {"value": 0.5} for name in CLASSES}, {}
-    )
-    stored.write(tmp_path / "calibration.json")
     run_config(
-        "inference", ["inference.yaml", "ensemble.yaml"], ckpt_paths=checkpoints, output_dir=str(tmp_path),
-        calibration_file=str(tmp_path / "calibration.json"),
+        "inference", ["inference.yaml"],
+        ckpt_path=str(cross_validation / "ensemble.json"), output_dir=str(tmp_path),
         scans=[item["image"] for item in read_datalist(phantoms / "datalist.json")["test"]], **SHAPE,
     )  # fmt: skip
-    answers, raw = table(tmp_path / "predictions.csv"), table(cross_validation / "test.csv")
-    np.testing.assert_allclose(list(answers.values()), stored.apply(np.array(list(raw.values()))), atol=1e-5)
+    answers, expected = table(tmp_path / "predictions.csv"), table(cross_validation / "test.csv")
+    np.testing.assert_allclose(list(answers.values()), list(expected.values()), atol=1e-5)
+    assert (
+        json.loads((tmp_path / "predictions.json").read_text())["settings"]["calibration"]["temperature"] > 0
+    )
 
 
 def test_the_ensemble_is_evaluated_on_the_second_datalist(checkpoints, phantoms, run_config, tmp_path):
     run_config(
-        "evaluation", ["train.yaml", "evaluate.yaml", "external.yaml", "ensemble.yaml"],
-        ckpt_paths=checkpoints, dataset_dir=str(phantoms), output_dir=str(tmp_path),
-        label_mapping={"0": 0, "1": None, "2": 2}, **SHAPE,
+        "evaluation", ["train.yaml", "evaluate.yaml", "external.yaml"],
+        ckpt_path=checkpoints, dataset_dir=str(phantoms), output_dir=str(tmp_path), report=False,
+        label_mapping={"0": 0, "1": None, "2": 2}, audit_override=["trained_on"], **SHAPE,
     )  # fmt: skip
     labels = [row["label"] for row in read_predictions(tmp_path / "predictions.csv")]
     assert (
@@ -65,10 +64,25 @@ def test_the_ensemble_is_evaluated_on_the_second_datalist(checkpoints, phantoms,
 def test_an_ensemble_without_checkpoints_is_refused_in_one_line(phantoms, run_config, tmp_path):
     with pytest.raises(Exception, match=r".") as caught:
         run_config(
-            "inference", ["inference.yaml", "ensemble.yaml"],
+            "inference", ["inference.yaml"], ckpt_path=[],
             scans=str(phantoms / "images"), output_dir=str(tmp_path), **SHAPE,
         )  # fmt: skip
-    assert "ckpt_paths" in str(user_error_behind(caught.value))
+    assert "no such checkpoint" in str(user_error_behind(caught.value))
+
+
+def test_an_external_test_on_scans_that_taught_the_networks_is_refused(
+    phantoms, cross_validation, run_config, tmp_path
+):
+    content = json.loads((phantoms / "datalist.json").read_text())
+    items = [{**item, "image": str(phantoms / item["image"])} for item in content["training"]]
+    (tmp_path / "datalist.json").write_text(json.dumps({"classes": content["classes"], "test": items}))
+    with pytest.raises(Exception, match=r".") as caught:
+        run_config(
+            "external_test", ["external_test.yaml"], dataset_dir=str(tmp_path), output_dir=str(cross_validation),
+            name="own", num_workers=0,
+        )  # fmt: skip
+    assert "trained or selected the model" in str(user_error_behind(caught.value))
+    assert not (cross_validation / "external_own.csv").exists()
 
 
 def test_an_external_test_stands_beside_the_internal_one_by_source(
@@ -79,7 +93,7 @@ def test_an_external_test_stands_beside_the_internal_one_by_source(
     items = [
         {"image": str(phantoms / item["image"]), "label": names[item["label"]], "patient": item["patient"],
          "source": f"hospital {number % 2}"}
-        for number, item in enumerate(content["test"] + content["validation"])
+        for number, item in enumerate(content["test"])
     ]  # fmt: skip
     (tmp_path / "datalist.json").write_text(json.dumps({"test": items}))
     run_config(

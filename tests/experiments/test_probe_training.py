@@ -6,7 +6,8 @@ import torch
 from monai.bundle import ConfigWorkflow
 from small_encoder import SMALL
 
-from scripts import bundle_root
+from scripts import Predictor, bundle_root
+from scripts.checkpoints import ModelFile
 from scripts.errors import UserError, user_error_behind
 from scripts.features import Features
 from scripts.networks import encoder_probe, load_weights
@@ -59,9 +60,13 @@ def test_the_run_leaves_a_network_whose_cross_validated_metrics_and_calibration_
     assert record["encoder_sha256"] == SMALL.sha256
     assert record["out_of_fold"]["scans"] == len(features)
     assert record["strength"] == float(min(record["losses"], key=record["losses"].__getitem__))
-    calibration = json.loads((folder / "calibration.json").read_text())
-    assert calibration["training_prior"] == pytest.approx([1 / 3] * 3)
-    assert calibration["fitted_on"]["scans"] == len(features)
+    described = ModelFile.of(folder / "model.pt")
+    assert described.calibration.training_prior == pytest.approx([1 / 3] * 3)
+    assert described.calibration.fitted_on["scans"] == len(features)
+    assert (
+        described.taught_by.training == sorted(set(features.content_hash)) and "" not in features.content_hash
+    )
+    assert described.network.arguments["sha256"] == SMALL.sha256
     network = encoder_probe(encoder="small", sha256=record["encoder_sha256"], precision="float32").eval()
     load_weights(network, folder / "model.pt")
     assert (folder / "model.pt").stat().st_size < 10_000
@@ -103,3 +108,14 @@ def test_a_run_on_another_encoder_or_grid_ends_in_one_line(override, message, ru
     with pytest.raises((UserError, RuntimeError)) as caught:  # MONAI wraps the first in the second
         run(**override)
     assert message in str(user_error_behind(caught.value))
+
+
+def test_the_predictor_takes_a_probe_like_any_other_network(run, phantoms):
+    folder = run()
+    features = Features.load(folder / "features.npz")
+    predictor = Predictor(folder / "model.pt")
+    answer = predictor(phantoms / features.name[0], explain=True)
+    expected = predictor.network.classify(torch.from_numpy(features.values[:1])).softmax(dim=1)[0]
+    np.testing.assert_allclose(list(answer.raw.values()), expected.tolist(), atol=1e-5)
+    assert answer.probabilities != answer.raw and answer.explanation.array.shape == (64, 64, 48)
+    assert answer.content_hash == features.content_hash[0]

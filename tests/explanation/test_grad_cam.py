@@ -50,6 +50,16 @@ def test_each_class_differentiates_its_own_logit_in_its_own_branch(network, x):
         torch.testing.assert_close(found[scan], expected)
 
 
+def test_of_four_classes_each_but_the_negative_one_has_a_logit_in_the_type_branch(x):
+    torch.manual_seed(0)
+    network = pa_66_m(num_classes=4, spatial_shape=SHAPE).eval()
+    for target in (1, 2, 3):
+        found = coarse(TypeGradCAM(network)(x[:1], torch.tensor([target])))[0]
+        torch.testing.assert_close(found, by_autograd(network, x[:1], "pneumonia_type", target - 1))
+    found = coarse(TypeGradCAM(network)(x[:1], torch.tensor([0])))[0]
+    torch.testing.assert_close(found, by_autograd(network, x[:1], "detection", 0))
+
+
 @pytest.mark.parametrize("method", [TypeGradCAM, DetectionGradCAM])
 def test_a_scan_s_map_does_not_depend_on_its_batch(method, network, x):
     together = method(network)(x, CLASSES)

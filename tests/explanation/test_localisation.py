@@ -63,7 +63,7 @@ def test_the_summary_s_enrichment_is_a_ratio_of_means_and_its_best_threshold_one
     first[3], first[6], second[6], second[9] = 0.9, 0.4, 0.6, 0.8
     summary = summarise([scan(0.4, 0.1, first), scan(0.2, 0.05, second)], ["a", "b"])
     assert summary["enrichment_in_box"]["value"] == pytest.approx(4)
-    assert summary["enrichment_in_box"]["interval"] == pytest.approx([4, 4])
+    assert summary["enrichment_in_box"]["interval_95_percent"] == pytest.approx([4, 4])
     assert summary["dice_at_best_threshold"]["value"] == pytest.approx(0.5)
     assert summary["dice_at_best_threshold"]["threshold"] == pytest.approx(0.35)
     assert summary["dice_at_0.5"]["value"] == pytest.approx(0.4)

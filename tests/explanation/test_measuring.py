@@ -3,7 +3,6 @@ import json
 import nibabel
 import numpy as np
 import pytest
-import torch
 from bright_cube import BrightnessNetwork
 
 from scripts.datalists import read_datalist
@@ -25,9 +24,8 @@ def items(phantoms):
 
 def measure(items, folder, methods=methods):
     network = BrightnessNetwork()
-    torch.save(network.state_dict(), folder / "model.pt")
     dataset = ScanDataset(items, preprocessing(LungRegion(), (24, 20, 28)), keep_refused=True)
-    return measure_localisation(network, folder / "model.pt", dataset, methods, folder, randomisations=1)
+    return measure_localisation(network, "ab" * 32, dataset, methods, folder, randomisations=1)
 
 
 def test_every_method_is_measured_on_every_scan_with_lesions(items, tmp_path):
@@ -39,7 +37,7 @@ def test_every_method_is_measured_on_every_scan_with_lesions(items, tmp_path):
     for name, figures in found["methods"].items():
         assert [scan["image"] for scan in found["scans"][name]] == sick
         assert figures["scans"] == len(sick)
-        low, high = figures["pointing_game"]["interval"]
+        low, high = figures["pointing_game"]["interval_95_percent"]
         assert 0 <= low <= figures["pointing_game"]["value"] <= high <= 1
         assert figures["enrichment_in_lungs"]["value"] >= 0
 

@@ -26,5 +26,12 @@ def test_every_voxel_is_covered_once_on_any_grid(shape):
         def forward(self, x):
             return torch.stack([-x.sum(dim=(1, 2, 3, 4)), x.sum(dim=(1, 2, 3, 4))], dim=1)
 
-    maps = Occlusion(Mean(), blocks=4, fill=0.0)(torch.full((1, 1, *shape), 0.001), torch.tensor([1]))
+    dark = (0.0, 1000.0)  # a window in which aerated lung is black
+    maps = Occlusion(Mean(), dark, blocks=4)(torch.full((1, 1, *shape), 0.001), torch.tensor([1]))
     assert (maps > 0).all()
+
+
+def test_it_covers_with_aerated_lung_in_whatever_window():
+    assert Occlusion(BrightnessNetwork()).fill == pytest.approx((-850 + 1250) / 1500)
+    assert Occlusion(BrightnessNetwork(), (-700.0, 1000.0)).fill == pytest.approx((-850 + 1200) / 1000)
+    assert Occlusion(BrightnessNetwork(), (40.0, 400.0)).fill == 0

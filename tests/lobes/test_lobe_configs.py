@@ -1,15 +1,21 @@
 """train_lobes.yaml and inference_lobes.yaml run, and the classifier takes its box from the lobes."""
 
 import csv
+import json
+import shutil
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-from scripts.evaluation import read_predictions
+from scripts.checkpoints import ModelFile
+from scripts.errors import user_error_behind
+from scripts.lobes import lobe_classes
+from scripts.networks import weights_hash
+from scripts.scans import read_checked_scan
+from scripts.statistics import read_predictions
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SMALL = {"spatial_shape": [32, 24, 32], "num_workers": 0}
@@ -50,7 +56,7 @@ def test_inference_writes_labels_in_the_scans_geometry_and_a_row_a_scan(run_fold
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(b"not a scan")
     built = workflow(
-        "inference", "inference_lobes", "recipe_lobes_demo",
+        "inference", "inference_lobes",
         scans=[str(scans[0]), str(broken), str(scans[1])], output_dir=str(tmp_path),
         ckpt_path=str(run_folder / "lobe_model.pt"),
     )  # fmt: skip
@@ -69,29 +75,52 @@ def test_inference_writes_labels_in_the_scans_geometry_and_a_row_a_scan(run_fold
         assert float(row["total_ml"]) == pytest.approx((lobes.get_fdata() > 0).sum() * voxel, abs=0.1)
 
 
-def test_the_classifier_takes_its_box_from_masks_then_the_network_then_the_lung_mask(
+def test_the_classifier_takes_its_box_from_masks_then_the_network_it_was_trained_with(
     run_folder, phantoms, tmp_path
 ):
-    cache = {"dataset_dir": str(phantoms), "cache_dir": str(tmp_path / "cache"), "output_dir": str(tmp_path)}
-    shape = {"spatial_shape": [32, 32, 24]}
-    names = ("train", "recipe_lobe_box")
-    small = {"max_epochs": 1, "batches_per_epoch": 1, "lobe_ckpt_path": "none.pt"} | shape
-    workflow("training", *names, **cache, **small).run()
-    workflow("evaluation", *names, "evaluate", **cache, **small).run()
-    flags = {row["flags"] for row in read_predictions(tmp_path / "predictions.csv")}
+    """Its weights mean nothing without that network, so that it is named by hash, found, or asked for."""
+    lobe_weights = shutil.copy(run_folder / "lobe_model.pt", tmp_path / "elsewhere.pt")
+    shutil.copy(run_folder / "lobe_model.json", tmp_path / "elsewhere.json")
+    run = tmp_path / "run"
+    places = {"dataset_dir": str(phantoms), "cache_dir": str(tmp_path / "cache"), "output_dir": str(run)}
+    small = {"max_epochs": 1, "batches_per_epoch": 1, "spatial_shape": [32, 32, 24]}
+    workflow("training", "train", "recipe_lobe_box", **places, **small, lobe_ckpt_path=lobe_weights).run()
+    described = ModelFile.of(run / "model.pt")
+    wanted = {"lobe_model_sha256": weights_hash(lobe_weights)}
+    assert described.region.target == "scripts.lobes.LobeRegion"
+    assert described.region.arguments["segmenter"] == wanted
+    evaluation = {**places, "lobe_ckpt_path": lobe_weights, "spatial_shape": [32, 32, 24]}
+    workflow("evaluation", "train", "evaluate", **evaluation).run()
+    flags = {row["flags"] for row in read_predictions(run / "predictions.csv")}
     assert all("box_from_lobe_mask" in text.split() for text in flags)
-    scan = str(sorted((phantoms / "images").iterdir())[0])
-    for lobe_weights, source in (
-        (run_folder / "lobe_model.pt", "lobe_network"),
-        ("none.pt", "box_from_lung_mask"),
-    ):
-        workflow(
-            "inference", "inference", "recipe_lobe_box",
-            scans=[scan], output_dir=str(tmp_path / "answers"), ckpt_path=str(tmp_path / "model.pt"),
-            lobe_ckpt_path=str(lobe_weights), **shape,
-        ).run()  # fmt: skip
+    scan = sorted((phantoms / "images").iterdir())[0]
+    answers = {
+        "scans": [str(scan)], "output_dir": str(tmp_path / "answers"), "ckpt_path": str(run / "model.pt"),
+        "spatial_shape": [32, 32, 24],
+    }  # fmt: skip
+    with pytest.raises(RuntimeError) as failed:
+        workflow("inference", "inference", **answers).run()
+    assert "trained with the boxes of a lobe network with SHA-256" in str(user_error_behind(failed.value))
+    shutil.copy(lobe_weights, run / "lobe_model.pt")  # beside the checkpoint it is found
+    shutil.copy(tmp_path / "elsewhere.json", run / "lobe_model.json")
+    for given in ({}, {"lobe_ckpt_path": lobe_weights}):
+        workflow("inference", "inference", **answers, **given).run()
         (row,) = read_predictions(tmp_path / "answers" / "predictions.csv")
-        assert source in row["flags"]  # a network of four iterations may be implausible, and is then named so
+        assert "lobe_network" in row["flags"]  # one of four iterations may be implausible, and named so
+
+
+def test_without_a_lobe_network_in_training_the_lung_mask_gives_the_box(phantoms, tmp_path):
+    places = {"dataset_dir": str(phantoms), "cache_dir": str(tmp_path / "cache"), "output_dir": str(tmp_path)}
+    small = {"max_epochs": 1, "batches_per_epoch": 1, "spatial_shape": [32, 32, 24]}
+    workflow("training", "train", "recipe_lobe_box", **places, **small, lobe_ckpt_path="none.pt").run()
+    assert ModelFile.of(tmp_path / "model.pt").region.arguments["segmenter"] is None
+    workflow(
+        "inference", "inference", scans=[str(sorted((phantoms / "images").iterdir())[0])],
+        output_dir=str(tmp_path / "answers"), ckpt_path=str(tmp_path / "model.pt"),
+        spatial_shape=[32, 32, 24],
+    ).run()  # fmt: skip
+    (row,) = read_predictions(tmp_path / "answers" / "predictions.csv")
+    assert "box_from_lung_mask" in row["flags"].split()
 
 
 def test_training_and_inference_of_lobes_agree_on_all_they_share():
@@ -99,25 +128,32 @@ def test_training_and_inference_of_lobes_agree_on_all_they_share():
         ConfigParser.load_config_file(CONFIGS / f"{name}.yaml") for name in ("train_lobes", "inference_lobes")
     )
     different = {key for key in train.keys() & inference.keys() if train[key] != inference[key]}
-    assert different == {"dataset_dir", "output_dir", "preprocessing", "initialize", "run"}
-    assert train["image_to_grid"] == inference["preprocessing"]
+    assert different == {"dataset_dir", "output_dir", "network", "preprocessing", "initialize", "run"}
+    same = ("region", "spatial_shape", "window")
+    assert all(train["image_to_grid"][key] == inference["preprocessing"][key] for key in same)
 
 
-def test_a_checkpoint_names_its_own_sizes(run_folder):
-    state = torch.load(run_folder / "lobe_model.pt", weights_only=True)
-    assert state["spatial_shape"].tolist() == SMALL["spatial_shape"]
-    assert state["channels"].tolist() == [16, 32, 64, 128] and state["residual_units"] == 0
+def test_the_model_file_says_what_the_lobe_network_is_and_which_scans_taught_it(run_folder, phantoms):
+    described = ModelFile.of(run_folder / "lobe_model.pt")
+    assert described.network.target == "scripts.lobes.LobeUNet"
+    assert described.network.arguments == {
+        "channels": [16, 32, 64, 128], "residual_units": 0, "spatial_shape": SMALL["spatial_shape"],
+    }  # fmt: skip
+    assert described.classes == lobe_classes() and described.spatial_shape == SMALL["spatial_shape"]
+    lists = json.loads((phantoms / "datalist.json").read_text())
+    for part in ("training", "validation"):
+        hashes = {read_checked_scan(phantoms / item["image"])[0].content_hash for item in lists[part]}
+        assert set(getattr(described.taught_by, part)) == hashes
 
 
 @pytest.mark.parametrize(
     ("recipe", "bases"),
-    [("recipe_lobes_demo", ("train_lobes", "inference_lobes")), ("recipe_lobe_box", ("train", "inference"))],
+    [("recipe_lobes_demo", ("train_lobes",)), ("recipe_lobe_box", ("train",))],
 )
 def test_the_lobe_recipes_set_only_what_their_base_knows_or_they_use_themselves(recipe, bases):
     own = ConfigParser.load_config_file(CONFIGS / f"{recipe}.yaml")
     text = (CONFIGS / f"{recipe}.yaml").read_text()
     loaded = [ConfigParser(ConfigParser.load_config_file(CONFIGS / f"{base}.yaml")) for base in bases]
     for key in own:
-        in_base = any(key in base for base in loaded)
-        names_a_parameter = key == "preprocessing::lobes_key"  # checked by the run of this recipe above
-        assert in_base or names_a_parameter or f"@{key}" in text, key
+        in_base = any(key.lstrip("+") in base for base in loaded)
+        assert in_base or f"@{key}" in text, key

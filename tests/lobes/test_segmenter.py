@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 from torch.utils.data import DataLoader
 from toy_chest import chest
 
+from scripts.errors import UserError
 from scripts.lobes import LobeMap, LobeRegion, LobeSegmenter, LobeUNet, lobe_segmenter, unpack_lobes
 from scripts.networks import weights_hash
 from scripts.scans import Scan
-from scripts.transforms import LungRegion, ScanDataset, ToGridd, preprocessing
+from scripts.transforms import LungRegion, ScanDataset, ToGrid, ToGridd, preprocessing
 from scripts.transforms.fingerprint import fingerprint
 
 
@@ -20,12 +22,22 @@ def scan():
     return Scan.from_array(*chest((4.0, 5.0, 6.0)))
 
 
+SMALL = {
+    "base": "inference_lobes.yaml",
+    "spatial_shape": [24, 16, 20],
+    "network_def::channels": [4, 8],
+    "network_def::residual_units": 0,
+}
+
+
 @pytest.fixture
-def checkpoint(tmp_path):
-    torch.manual_seed(0)
-    network = LobeUNet((4, 8), 0, (24, 16, 20))
-    torch.save(network.state_dict(), tmp_path / "lobe_model.pt")
+def checkpoint(tmp_path, save_model):
+    save_model(tmp_path / "lobe_model.pt", **SMALL)
     return tmp_path / "lobe_model.pt"
+
+
+def as_tensor(scan):
+    return MetaTensor(torch.from_numpy(scan.voxels.copy())[None], affine=torch.from_numpy(scan.affine))
 
 
 def true_lobes(scan, margin=0.0):
@@ -47,6 +59,37 @@ def test_the_segmenter_answers_on_its_checkpoints_grid_and_on_the_scan(scan, che
     assert on_scan.labels.shape == scan.voxels.shape and np.array_equal(on_scan.affine, scan.affine)
     assert lobes.weights == on_scan.weights == weights_hash(checkpoint)
     assert pickle.loads(pickle.dumps(segmenter)) == segmenter
+
+
+def test_a_checkpoint_rebuilds_its_network_and_answers_as_it_does(scan, tmp_path, save_model):
+    network = save_model(tmp_path / "lobe_model.pt", **SMALL | {"network_def::residual_units": 1})
+    segmenter = LobeSegmenter(str(tmp_path / "lobe_model.pt"))
+    grid = ToGrid(segmenter.region, (24, 16, 20))(as_tensor(scan))
+    with torch.no_grad():
+        expected = network(grid.as_tensor()[None])[0].softmax(dim=0)
+    torch.testing.assert_close(segmenter.probabilities(scan)[0], expected)
+
+
+def test_its_window_is_the_model_file_s(scan, tmp_path, save_model):
+    network = save_model(tmp_path / "lobe_model.pt", **SMALL, window=[40, 400])
+    grid = ToGrid(LungRegion(), (24, 16, 20), (40.0, 400.0))(as_tensor(scan))
+    with torch.no_grad():
+        expected = network(grid.as_tensor()[None])[0].softmax(dim=0)
+    torch.testing.assert_close(
+        LobeSegmenter(str(tmp_path / "lobe_model.pt")).probabilities(scan)[0], expected
+    )
+
+
+def test_a_checkpoint_of_another_kind_is_refused(tmp_path, save_model):
+    save_model(tmp_path / "model.pt", spatial_shape=[24, 24, 16])
+    with pytest.raises(UserError, match=r"model\.pt: its classes are non-pneumonia, .*; not a lobe network"):
+        LobeSegmenter(str(tmp_path / "model.pt"))
+
+
+def test_weights_of_another_network_under_the_model_file_are_refused(checkpoint):
+    torch.save(LobeUNet((4, 8), 1, (24, 16, 20)).state_dict(), checkpoint)
+    with pytest.raises(UserError, match=r"is not the checkpoint that lobe_model\.json describes"):
+        LobeSegmenter(str(checkpoint))
 
 
 def test_a_segmenter_without_weights_says_so_once_and_is_none(tmp_path, caplog):
@@ -98,7 +141,7 @@ def pipeline(region):
     return preprocessing(region, (20, 16, 24), lobes_key="lobes")
 
 
-def test_another_checkpoint_is_another_cache_entry_and_the_same_one_is_not(checkpoint, tmp_path):
+def test_another_checkpoint_is_another_cache_entry_and_the_same_one_is_not(checkpoint, save_model):
     item = {"image": str(checkpoint)}  # any file
 
     def digest():
@@ -106,7 +149,7 @@ def test_another_checkpoint_is_another_cache_entry_and_the_same_one_is_not(check
 
     first = digest()
     assert digest() == first
-    torch.save(LobeUNet((4, 8), 0, (24, 16, 20)).state_dict(), checkpoint)
+    save_model(checkpoint, **SMALL, seed=1)
     assert digest() != first
 
 

@@ -60,7 +60,7 @@ def test_its_file_holds_the_linear_part_only_and_fills_it_again(small_encoder, t
     again = encoder_probe(encoder="small", precision="float32")
     load_weights(again, tmp_path / "model.pt")
     assert torch.equal(again.eval()(x), network(x))
-    pair = Ensemble(again, 2).eval()
+    pair = Ensemble([again, again]).eval()
     pair.load_state_dict(pair.state_dict())
     torch.testing.assert_close(pair(x), network(x).log_softmax(1))
 

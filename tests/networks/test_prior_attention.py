@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from scripts.errors import UserError
 from scripts.networks import (
     MultiTaskLogits,
     SpatialAttention,
@@ -150,3 +151,28 @@ def test_no_nan_at_any_scale_of_the_input(scale):
     sum(task.sum() for task in logits).backward()
     assert all(task.isfinite().all() for task in logits)
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("preset", MULTI_TASK)
+@pytest.mark.parametrize("num_classes", [3, 4, 6])
+def test_the_type_branch_tells_all_classes_but_the_negative_one_apart(preset, num_classes):
+    with torch.device("meta"):
+        network = preset(num_classes=num_classes, spatial_shape=SHAPE)
+        logits = network(torch.zeros(2, 1, *SHAPE))
+    assert [head.shape[1] for head in logits] == [2, num_classes - 1, num_classes]
+
+
+@pytest.mark.parametrize("preset", MULTI_TASK)
+@pytest.mark.parametrize("num_classes", [1, 2])
+def test_a_multi_task_network_refuses_two_classes_and_names_what_fits(preset, num_classes):
+    with pytest.raises(
+        UserError, match=r"nothing to tell apart.* wa_66, sa_66, resnet18, .* da_ca_resnet18$"
+    ):
+        preset(num_classes=num_classes, spatial_shape=SHAPE)
+
+
+@pytest.mark.parametrize("preset", [wa_66, sa_66])
+def test_a_network_with_one_output_takes_two_classes(preset):
+    with torch.device("meta"):
+        network = preset(num_classes=2, spatial_shape=SHAPE)
+        assert network(torch.zeros(2, 1, *SHAPE)).shape == (2, 2)

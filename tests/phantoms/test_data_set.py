@@ -1,13 +1,14 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from scripts import bundle_root
-from scripts.datalists import fold_items, read_datalist
+from scripts.datalists import class_names, fold_items, read_datalist
 from scripts.errors import UserError
 from scripts.phantoms import Population, write_data_set
 from scripts.phantoms.data_set import _roster, _write_datalist
@@ -125,6 +126,8 @@ def test_overwrite_replaces_what_is_there(tmp_path):
     ("arguments", "message"),
     [
         ({"count": 3}, "count=3"),
+        ({"count": 15, "task": "severity"}, "count=15 .* ask for 16 or more"),
+        ({"count": 12, "task": "age"}, "task='age' is unknown: give pneumonia, covid_19, severity"),
         ({"count": 12, "seed": -1}, "seed=-1"),
         ({"count": 12, "shape": (20, 20)}, "shape"),
         ({"count": 12, "workers": 0}, "workers=0"),
@@ -156,3 +159,31 @@ def test_command_writes_a_data_set(tmp_path):
     result = subprocess.run(command, cwd=bundle_root(), capture_output=True, text=True, check=True)
     assert result.stdout.strip() == str(tmp_path / "datalist.json")
     assert len(list((tmp_path / "images").iterdir())) == 12
+
+
+def test_severity_is_four_classes_in_the_order_of_their_lesions(tmp_path):
+    datalist = write_data_set(tmp_path, 16, 2, shape=SIZE, workers=1, task="severity")
+    assert class_names(datalist) == ["none", "mild", "moderate", "severe"]
+    items = [item for items in read_datalist(datalist).values() for item in items]
+    assert Counter(item["label"] for item in items) == {0: 4, 1: 4, 2: 4, 3: 4}
+    for item in items:
+        assert item["severity"] == class_names(datalist)[item["label"]]
+        codes = set(np.unique(nib.load(item["lesions"]).dataobj)) - {0}
+        assert codes <= {1, 2}  # ground glass and consolidation: a grade of COVID-19, never of fibrosis
+
+
+def test_not_covid_19_is_healthy_lungs_and_other_pneumonia(tmp_path):
+    datalist = write_data_set(tmp_path, 12, 2, shape=SIZE, workers=1, task="covid_19")
+    assert class_names(datalist) == ["not COVID-19", "COVID-19"]
+    items = [item for items in read_datalist(datalist).values() for item in items]
+    ill = {label: {i["severity"] != "none" for i in items if i["label"] == label} for label in (0, 1)}
+    assert ill == {0: {False, True}, 1: {True}}
+    found = {label: set() for label in (0, 1)}
+    for item in items:
+        found[item["label"]] |= set(np.unique(nib.load(item["lesions"]).dataobj).tolist())
+    assert 3 in found[0] and 3 not in found[1]  # honeycombing
+
+
+def test_the_task_is_part_of_what_is_not_overwritten_unasked(datalist):
+    with pytest.raises(UserError, match="--overwrite"):
+        write_data_set(datalist.parent, COUNT, 5, shape=SIZE, workers=1, task="covid_19")

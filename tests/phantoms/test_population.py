@@ -100,7 +100,7 @@ def test_shifted_population_is_drawn_from():
 
 def test_the_shifted_population_lies_outside_the_ranges_of_adults_or_reaches_beyond_them():
     adults, shifted = POPULATIONS["adults"], POPULATIONS["shifted"]
-    moved = [name for name, value in asdict(shifted).items() if value != getattr(adults, name)]
+    moved = [name for name, value in asdict(shifted).items() if value != asdict(adults)[name]]
     assert {"width", "depth", "height", "oblique_slope", "parenchyma"} <= set(moved)
     for name in moved:
         if name != "severities":
@@ -110,7 +110,7 @@ def test_the_shifted_population_lies_outside_the_ranges_of_adults_or_reaches_bey
 
 def test_the_fissures_population_holds_the_fissures_and_chests_of_the_other_two():
     fissures = asdict(POPULATIONS["fissures"])
-    widened = [name for name, value in fissures.items() if value != getattr(Population(), name)]
+    widened = [name for name, value in fissures.items() if value != asdict(Population())[name]]
     assert {"width", "dome_height", "oblique_height", "oblique_slope", "horizontal_height"} <= set(widened)
     for name in set(widened) - {"severities"}:
         for other in ("adults", "shifted"):

@@ -22,6 +22,20 @@ def test_a_chest_in_hounsfield_units_passes(toy):
 
 
 @pytest.mark.parametrize(
+    "pad", [((88, 88), (0, 0), (0, 0)), ((0, 0), (140, 140), (0, 0)), ((0, 0), (0, 0), (90, 0))]
+)
+@pytest.mark.parametrize("value", [-1000, -1024, -3024])
+def test_air_and_padding_around_the_body_do_not_count(toy, pad, value):
+    """350 mm and more on either side, or 720 mm on one, of room air or of what a scanner pads with."""
+    check_hounsfield(Scan.from_array(np.pad(toy[0], pad, constant_values=value), toy[1]))
+
+
+def test_padding_does_not_make_grey_levels_hounsfield_units(toy):
+    padded = np.pad(toy[0] + 1024, ((88, 88), (70, 70), (0, 0)), constant_values=-1024)
+    assert refusal_of(padded, toy[1]) == "not_hounsfield"
+
+
+@pytest.mark.parametrize(
     ("change", "code"),
     [
         (lambda v: np.zeros_like(v), "constant"),

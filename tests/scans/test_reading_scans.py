@@ -144,7 +144,7 @@ def test_a_folder_of_more_than_one_series_is_refused(tmp_path, toy, code, tags):
         ("not_ct", {"Modality": "MR"}),
         ("too_few_slices", {"keep": [4]}),
         ("bad_geometry", {"PixelSpacing": None}),
-        ("duplicate_slices", {"NumberOfFrames": 3}),
+        ("unreadable", {"NumberOfFrames": 3}),
     ],
 )
 def test_a_series_of_the_wrong_kind_is_refused(tmp_path, toy, code, options):

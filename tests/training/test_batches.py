@@ -1,12 +1,11 @@
 from collections import Counter
-from functools import partial
 from itertools import chain
 
 import pytest
 import torch.distributed as dist
 
 from scripts.errors import UserError
-from scripts.training import ClassBalancedBatches, OrderedBatches, ShuffledBatches, class_shares
+from scripts.training import ClassBalancedBatches, OrderedBatches, ShuffledBatches
 
 ITEMS = [{"label": label} for label in [0] * 23 + [1] * 11 + [2] * 7]
 
@@ -105,6 +104,17 @@ def test_a_process_without_a_scan_is_refused_in_all_of_them(process):
 
 
 def test_the_prior_that_batches_teach_is_known_without_drawing_one():
-    assert class_shares(partial(ClassBalancedBatches, data=ITEMS)) == [0.4, 0.3, 0.3]
-    assert class_shares(partial(ShuffledBatches, data=ITEMS)) == [23 / 41, 11 / 41, 7 / 41]
-    assert class_shares(partial(ShuffledBatches, data=[])) == [1 / 3] * 3
+    assert ClassBalancedBatches(ITEMS, (4, 3, 3)).class_shares(3) == [0.4, 0.3, 0.3]
+    assert ShuffledBatches(ITEMS, batch_size=4).class_shares(3) == [23 / 41, 11 / 41, 7 / 41]
+
+
+def test_scans_of_a_class_without_a_count_are_refused_and_not_passed_over():
+    with pytest.raises(UserError, match=r"counts=\[5, 5\] are of 2 classes, .* scans of class 2"):
+        ClassBalancedBatches(ITEMS, (5, 5))
+
+
+def test_shares_of_any_number_of_classes():
+    items = [{"label": label} for label in (0, 0, 0, 1, 3)]
+    balanced = ClassBalancedBatches([*items, {"label": 2}], [3, 3, 2, 2])
+    assert balanced.class_shares(4) == [0.3, 0.3, 0.2, 0.2]
+    assert ShuffledBatches(items, batch_size=2).class_shares(4) == [3 / 6, 1 / 6, 1 / 6, 1 / 6]

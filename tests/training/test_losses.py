@@ -55,3 +55,26 @@ def test_swapping_the_two_pneumonias_swaps_the_type_logits():
     one = loss.terms(MultiTaskLogits(rest[0], logits, rest[1]), label).pneumonia_type
     other = loss.terms(MultiTaskLogits(rest[0], logits.flip(1), rest[1]), swapped).pneumonia_type
     torch.testing.assert_close(one, other)
+
+
+def test_four_classes_are_class_0_against_the_rest_and_the_rest_told_apart():
+    """Oracle: by hand; the type branch's first logit is class 1."""
+    prediction = MultiTaskLogits(
+        detection=odds([1, 1], [1, 3], [3, 1]),
+        pneumonia_type=odds([1, 1, 1], [2, 1, 1], [1, 2, 5]),
+        combined=odds([1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]),
+    )
+    terms = MultiTaskLoss().terms(prediction, torch.tensor([0, 1, 3]))
+    assert terms.detection.item() == pytest.approx((log(2) + log(4 / 3) + log(4)) / 3)
+    assert terms.pneumonia_type.item() == pytest.approx((log(2) + log(8 / 5)) / 2)
+    assert terms.combined.item() == pytest.approx(log(4))
+
+
+def test_three_classes_lose_to_the_last_bit_what_the_papers_formula_says():
+    prediction = MultiTaskLogits(torch.randn(9, 2), torch.randn(9, 2), torch.randn(9, 3))
+    label = torch.arange(9) % 3
+    ill = label != 0
+    papers = torch.nn.functional.cross_entropy(
+        prediction.pneumonia_type[ill], (label[ill] == 2).long(), reduction="sum"
+    )
+    assert MultiTaskLoss().terms(prediction, label).pneumonia_type == papers / 6

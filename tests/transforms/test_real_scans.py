@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.scans import RefusedScan, find_scans
+from scripts.scans import RefusedScan, scan_items
 from scripts.transforms import LungRegion, ScanDataset, preprocessing
 
 pytestmark = pytest.mark.real
@@ -40,7 +40,7 @@ REFUSED = {
 
 
 def item(folder, name, margin=10.0):
-    scans = [{"image": scan} for scan in find_scans([folder / name])]
+    scans = scan_items([folder / name])
     return ScanDataset(scans, preprocessing(LungRegion(margin), SHAPE))[0]
 
 

@@ -1,11 +1,13 @@
 """What is asked of a layout, and what it answers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
+
+from ..classes import CLASSES, ClassLabels
 
 __all__ = ["Collection", "Layout", "Request", "first_names"]
 
@@ -18,9 +20,12 @@ class Request:
         root: the folder of the data set.
         csv: the table that goes with the tree, where the layout needs one or has another than its own.
         negatives_are: class of those who are only known not to have COVID-19: "0", "1" or "left_out".
-        series: which series of a study with several becomes a scan: "largest" (most files) or "all".
+        series: "all" makes each axial series a scan, not one a study.
         source: name of the source, where the layout has none.
         skip_missing: leave out, and list, scans that a table names but the tree lacks.
+        classes: names of the classes, where they are not those of the layout.
+        label_mapping: from the layout's classes, or a table's labels, to ``classes``; see
+            :class:`ClassLabels`.
     """
 
     root: Path
@@ -29,6 +34,16 @@ class Request:
     series: str | None = None
     source: str | None = None
     skip_missing: bool = False
+    classes: Sequence[str] | None = None
+    label_mapping: Mapping[Any, int | str | None] | None = None
+
+    def labels(self, own: Sequence[str] | None = None) -> ClassLabels:
+        """Return how labels are read.
+
+        Args:
+            own: names of the classes that they count; None: they are a table's, and count ``classes``.
+        """
+        return ClassLabels(own, self.classes, self.label_mapping)
 
 
 @dataclass
@@ -53,6 +68,31 @@ class Collection:
         for name in names:
             self.left_out.setdefault(reason, []).append(name)
 
+    def relabel(self, labels: ClassLabels) -> None:
+        """Read the labels, and what they mean, as the classes that the user asks for.
+
+        Raises:
+            UserError: a label means none of them.
+        """
+        targets: dict[int, int | None] = {}
+        for item in self.items:
+            try:
+                targets[item["label"]] = labels.index(item["label"])
+            except ValueError as error:
+                raise UserError(f"{item['image']}: {error}") from None
+        items = [{**item, "label": targets[item["label"]]} for item in self.items]
+        self.leave_out(
+            "left out by --label_mapping", [item["image"] for item in items if item["label"] is None]
+        )
+        self.items = [item for item in items if item["label"] is not None]
+        for source, meanings in self.label_meaning.items():
+            merged: dict[str, list[str]] = {}
+            for label, meaning in meanings.items():
+                target = targets.get(int(label))
+                if target is not None:
+                    merged.setdefault(str(target), []).append(meaning)
+            self.label_meaning[source] = {label: "; or ".join(parts) for label, parts in merged.items()}
+
     def miss(self, request: Request, table: Path, names: list[str]) -> None:
         """Refuse, or leave out if the user says so, what a table names and the tree lacks.
 
@@ -75,11 +115,13 @@ class Layout:
         collect: finds the scans.
         tree: what the root holds, in one line.
         takes: fields of :class:`Request` that it uses beside the root.
+        classes: names of the classes that its labels count; None: it reads labels by :meth:`Request.labels`.
     """
 
     collect: Callable[[Request], Collection]
     tree: str
     takes: frozenset[str] = frozenset()
+    classes: tuple[str, ...] | None = CLASSES
 
 
 def first_names(names: Iterable[str], count: int = 3) -> str:

@@ -1,8 +1,10 @@
 """A tree of DICOM series, patient / study / series or flat, with a CSV that says who is who.
 
 The CSV has the columns label, patient and, where a patient's folder is not ``ROOT/PATIENT``, path: a folder
-(of a series, a study or a patient), or a single file. Rows that name single files of one folder for one
-patient are one scan of these files: for a tree that keeps everything in one folder. No header is read here.
+(of a series, a study or a patient), or a single file; and perhaps series, of a folder with several. Of each
+study below a path one series is the scan, by the rules by which the reader chooses. Rows that name single
+files of one folder for one patient are one scan of these files: for a tree that keeps everything in one
+folder.
 """
 
 import os
@@ -10,88 +12,84 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
-from scripts.scans import natural_order
+from scripts.scans import Found, find_scans, natural_order
 
-from .collection import Collection, Layout, Request, first_names
+from .collection import Collection, Layout, Request
 from .table import row_fields
 from .tables import read_table
 
 __all__ = ["DICOM_TREE"]
 
-SERIES = ("largest", "all")
-
 
 def collect_dicom_tree(request: Request) -> Collection:
-    """Collect the series that a CSV names; one with several series is refused without ``series``."""
+    """Collect a scan for each study of the paths that a CSV names, or with ``series`` for each series."""
     if request.csv is None:
         raise UserError(
             "layout dicom_tree: give the table with the columns label, patient and path with --csv FILE"
         )
-    if request.series not in (None, *SERIES):
-        raise UserError(f"--series {request.series}: expected {' or '.join(SERIES)}")
+    if request.series not in (None, "all"):
+        raise UserError(f"--series {request.series}: expected all; without it a study is one scan")
     collection = Collection({})
-    counts = _folders_with_files(request.root)
-    below = _folders_below(counts)
     missing: list[str] = []
+    named: list[str] = []
     flat: dict[tuple[str, str], dict[str, Any]] = {}
-    used: set[str] = set()
     for line, row in read_table(request.csv, ("label", "patient")).items():
         where = f"{request.csv}: line {line}"
+        wanted = row.pop("series", "") or None
         fields = row_fields({**row, "path": ""}, where, request, collection)
         path = os.path.normpath(row.get("path") or row["patient"])
+        named.append(path)
+        left_out = fields["label"] is None
+        if left_out:
+            collection.leave_out(f"label {row['label']}, left out by --label_mapping", [path])
         if (request.root / path).is_file():
-            _add_file(path, fields, flat, where)
-            used.add(str(Path(path).parent))
+            if not left_out:
+                _add_file(path, fields, flat, where)
             continue
-        series = below.get(path, [])
-        used.update(series)
-        if not series:
+        if left_out:
+            continue
+        found = find_scans([request.root / path], wanted, all_series=request.series == "all")
+        _check_found(found, where, path)
+        if found.without:
             missing.append(path)
-        for folder in _choose(series, counts, path, request, where, collection):
-            collection.items.append({"image": folder, **fields})
+        for name, why in found.passed_over.items():
+            collection.leave_out(why, [str(Path(path).parent / name)])
+        scans = [scan for scan in found.scans if scan.path not in found.without]
+        for scan in scans:
+            image = os.path.relpath(scan.path, request.root)
+            collection.items.append({"image": image, **scan.chosen, **fields})
     collection.items += flat.values()
     collection.miss(request, request.csv, missing)
-    collection.leave_out(f"not in {request.csv.name}", [folder for folder in counts if folder not in used])
+    collection.leave_out(f"not in {request.csv.name}", _not_named(request.root, named))
     return collection
 
 
-def _folders_with_files(root: Path) -> dict[str, int]:
-    """Return the folders that hold files themselves, relative to the root, with the number of files."""
+def _check_found(found: Found, where: str, path: str) -> None:
+    """Refuse a study of which several series fit: the reader would refuse it in training."""
+    for scan in found.scans:
+        if scan.several:
+            raise UserError(
+                f"{where}: {path}: several series fit: {scan.several}; choose one in the column series, "
+                f"or give --series all"
+            )
+
+
+def _not_named(root: Path, named: list[str]) -> list[str]:
+    """Return the folders that hold files and that no row names, nor a folder above them."""
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
-    counts, entered = {}, set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    folders, entered = [], set()
+    files_of = {str(Path(path).parent) for path in named if (root / path).is_file()}
+    for folder, below, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
-        folders[:] = [name for name in folders if real not in entered and name[0] != "."]
+        below[:] = [name for name in below if real not in entered and name[0] != "."]
+        relative = Path(folder).relative_to(root)
         seen = [name for name in files if name[0] != "." and name != "DICOMDIR"]
-        if seen and real not in entered:
-            counts[Path(folder).relative_to(root).as_posix()] = len(seen)
+        above = {str(relative), *map(str, relative.parents)}
+        if seen and real not in entered and not above & {*named} and str(relative) not in files_of:
+            folders.append(relative.as_posix())
         entered.add(real)
-    return {folder: counts[folder] for folder in sorted(counts, key=natural_order)}
-
-
-def _folders_below(counts: dict[str, int]) -> dict[str, list[str]]:
-    """Return, of every folder, those at or below it that hold files."""
-    below: dict[str, list[str]] = {}
-    for folder in counts:
-        for above in {Path(folder), *Path(folder).parents}:
-            below.setdefault(str(above), []).append(folder)
-    return below
-
-
-def _choose(
-    series: list[str], counts: dict[str, int], path: str, request: Request, where: str, collection: Collection
-) -> list[str]:
-    if len(series) <= 1 or request.series == "all":
-        return series
-    if request.series is None:
-        raise UserError(
-            f"{where}: {path} holds {len(series)} series: {first_names(series)}; name one in the column "
-            f"path, or give --series largest (most files) or all"
-        )
-    largest = max(series, key=counts.__getitem__)
-    collection.leave_out("not the largest series", [folder for folder in series if folder != largest])
-    return [largest]
+    return sorted(folders, key=natural_order)
 
 
 def _add_file(
@@ -109,6 +107,7 @@ def _add_file(
 
 DICOM_TREE = Layout(
     collect_dicom_tree,
-    "patient/study/series or flat, with --csv a table with the columns label, patient and, if need be, path",
+    "DICOM, patient/study/series or flat; --csv has the columns label, patient and, if need be, path",
     frozenset({"csv", "series", "source", "skip_missing"}),
+    classes=None,
 )

@@ -9,9 +9,8 @@ from scripts.scans import scan_exists
 from .collection import Collection, Layout, Request
 from .tables import read_table
 
-__all__ = ["TABLE", "label_of", "row_fields"]
+__all__ = ["TABLE", "row_fields"]
 
-LABELS = {"0": 0, "1": 1, "2": 2, "non-pneumonia": 0, "other pneumonia": 1, "covid-19": 2}
 COLUMNS = ("path", "label", "patient")
 MASKS = ("lobes", "lesions")
 OURS = ("image", "name", "fold", "slices", "sha256")  # fields that are not the table's to set
@@ -25,9 +24,13 @@ def collect_table(request: Request) -> Collection:
     missing = []
     for line, row in read_table(request.csv, COLUMNS).items():
         where = f"{request.csv}: line {line}"
-        item = {"image": row["path"].rstrip("/"), **row_fields(row, where, request, collection)}
+        fields = row_fields(row, where, request, collection)
+        item = {"image": row["path"].rstrip("/"), **fields}
         if not item["image"]:
             raise UserError(f"{where}: no path")
+        if fields["label"] is None:
+            collection.leave_out(f"label {row['label']}, left out by --label_mapping", [item["image"]])
+            continue
         item.update({mask: row[mask] for mask in MASKS if row.get(mask)})
         absent = [
             item[key] for key in ("image", *MASKS) if key in item and not scan_exists(request.root, item[key])
@@ -42,6 +45,8 @@ def collect_table(request: Request) -> Collection:
 def row_fields(row: dict[str, str], where: str, request: Request, collection: Collection) -> dict[str, Any]:
     """Return what a row says of a scan, but for its paths; record what its label means.
 
+    The label is a class's number or name, or what ``label_mapping`` knows; None where that leaves it out.
+
     Args:
         row: of a table with the columns label and patient; ``source``, ``label_source``, ``label_meaning``,
             ``age``, ``intensity`` ("HU" or "windowed"), ``window`` ("LEVEL WIDTH") and ``list`` are
@@ -53,12 +58,16 @@ def row_fields(row: dict[str, str], where: str, request: Request, collection: Co
     Raises:
         UserError: a cell is not what it should be.
     """
-    label = label_of(row["label"], where)
+    try:
+        label = request.labels().index(row["label"])
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
     source = row.get("source") or request.source or Path(request.csv or "table").stem
     if not row.get("patient"):
         raise UserError(f"{where}: no patient; without it a patient's scans may be parted")
     meaning = row.get("label_meaning") or f"as given in {Path(request.csv or '').name}"
-    known = collection.label_meaning.setdefault(source, {}).setdefault(str(label), meaning)
+    meanings = collection.label_meaning.setdefault(source, {})
+    known = meaning if label is None else meanings.setdefault(str(label), meaning)
     if known != meaning:
         raise UserError(f"{where}: label_meaning {meaning!r}; {source}'s label {label} was {known!r} before")
     taken = [name for name in OURS if name in row]
@@ -76,17 +85,6 @@ def row_fields(row: dict[str, str], where: str, request: Request, collection: Co
     }
     _convert(fields, where)
     return fields
-
-
-def label_of(text: str, where: str) -> int:
-    """Return the class that a cell names: 0, 1, 2 or the class's name.
-
-    Raises:
-        UserError: it is anything else.
-    """
-    if text.lower() not in LABELS:
-        raise UserError(f"{where}: label {text!r}; expected 0 non-pneumonia, 1 other pneumonia or 2 COVID-19")
-    return LABELS[text.lower()]
 
 
 def _convert(fields: dict[str, Any], where: str) -> None:
@@ -119,4 +117,5 @@ TABLE = Layout(
     collect_table,
     "anything; --csv names the scans in the columns path, label, patient",
     frozenset({"csv", "source", "skip_missing"}),
+    classes=None,
 )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.errors import UserError
+from scripts.text_files import read_text
 
 __all__ = ["read_table"]
 
@@ -25,11 +26,9 @@ def read_table(path: Path, required: Sequence[str]) -> dict[int, dict[str, str]]
         UserError: the file is missing, not UTF-8 or empty, or columns are missing, twice there, or uneven.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); a CSV is expected there") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save the table as CSV in UTF-8") from None
     lines = text.splitlines()
     if not lines:
         raise UserError(f"{path}: empty; expected a header with the columns {', '.join(required)}")

@@ -9,12 +9,12 @@ from .report import classification_report
 from .secondary_capture import heat_captures
 from .segmentation import LOBES, lobe_segmentation
 from .source import SourceSeries, read_source
-from .writer import DicomWriter
+from .writer import DicomObjects
 
 __all__ = [
     "LOBES",
     "RESEARCH_USE",
-    "DicomWriter",
+    "DicomObjects",
     "Producer",
     "SourceSeries",
     "class_code",

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from scripts import bundle_root
 from scripts.errors import show_user_errors_in_one_line
-from scripts.lobes import LABEL_TABLES, lobe_unet_from
-from scripts.networks import weights_hash
+from scripts.lobes import LABEL_TABLES, LobeSegmenter
 
 from .lobes import lobe_producer, lobes_on_source, read_mask
 from .segmentation import lobe_segmentation
@@ -34,12 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="the DICOM file to write")
     options = parser.parse_args(arguments)
     show_user_errors_in_one_line()
-    version = json.loads(Path(bundle_root(), "configs", "metadata.json").read_text())["version"]
+    version = json.loads(Path(bundle_root(), "configs", "metadata.json").read_text(encoding="utf-8"))[
+        "version"
+    ]
     source = read_source(options.series)
     lobes = read_mask(source, options.lobes, options.labels)
     if options.lobe_ckpt_path:
-        lobe_unet_from(options.lobe_ckpt_path)  # else it is no lobe network
-        lobes = replace(lobes, weights=weights_hash(options.lobe_ckpt_path))
+        lobes = replace(lobes, weights=LobeSegmenter(str(options.lobe_ckpt_path)).sha256)
     labels = lobes_on_source(source, lobes)
     segmentation = lobe_segmentation(source, labels, lobe_producer(lobes, version))
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 """The coded words of the DICOM objects, from the standards' dictionaries or marked as private."""
 
+import hashlib
+import re
 from typing import Any, NamedTuple
 
 from .library import highdicom
@@ -23,11 +25,13 @@ __all__ = [
     "RIGHT",
     "SALIENCY",
     "UPPER_LOBE",
+    "UTF_8",
     "Code",
     "class_code",
 ]
 
 PRIVATE_SCHEME = "99CHESTCT"
+UTF_8 = "ISO_IR 192"  # the character set of objects that show a class's name, whatever script it is in
 
 
 class Code(NamedTuple):
@@ -61,14 +65,39 @@ RIGHT = Code("24028007", "SCT", "Right")
 ANSWER = Code("answer", PRIVATE_SCHEME, "Most probable class")
 
 
+GRADES = {
+    code.meaning.lower(): code
+    for code in (
+        Code("260413007", "SCT", "None"),
+        Code("255604002", "SCT", "Mild"),
+        Code("6736007", "SCT", "Moderate"),
+        Code("24484000", "SCT", "Severe"),
+        Code("17621005", "SCT", "Normal"),
+        Code("263654008", "SCT", "Abnormal"),
+    )
+}
+LONGEST_VALUE, LONGEST_MEANING = 16, 64  # characters of a code (SH) and of its meaning (LO)
+
+
 def class_code(name: str) -> Code:
-    """Return the private code of a class.
+    """Return the code of a class: SNOMED CT's of a grade, else a private one made of the name.
 
     A classifier's class is no diagnosis: SNOMED CT's code for COVID-19 appears nowhere in the objects, so
-    that no search for the disease finds a scan because a network gave it some probability.
+    that no search for the disease finds a scan because a network gave it some probability. A grade (mild,
+    severe, normal) names no disease.
 
     Example:
         >>> class_code("other pneumonia")
         Code(value='other_pneumonia', scheme='99CHESTCT', meaning='other pneumonia')
+        >>> class_code("severe")
+        Code(value='24484000', scheme='SCT', meaning='Severe')
+        >>> class_code("hypersensitivity pneumonitis").value  # two long names stay two codes
+        'hypersens_abf9df'
     """
-    return Code(name.lower().replace("-", "_").replace(" ", "_"), PRIVATE_SCHEME, name)
+    if name.lower() in GRADES:
+        return GRADES[name.lower()]
+    value = name.lower().replace("-", "_").replace(" ", "_")
+    if len(value) > LONGEST_VALUE or not value.isascii():
+        start = re.sub(r"[^a-z0-9_]", "", value)[: LONGEST_VALUE - 7]
+        value = f"{start}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return Code(value, PRIVATE_SCHEME, name[:LONGEST_MEANING])

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .codes import GRADIENT_WEIGHTED_ACTIVATION, NO_UNITS, Code
+from .codes import GRADIENT_WEIGHTED_ACTIVATION, NO_UNITS, UTF_8, Code
 from .library import highdicom
 from .producer import Producer
 from .source import SourceSeries
@@ -65,6 +65,7 @@ def heat_parametric_map(
         real_world_value_mappings=[mapping],
         voi_lut_transformations=[hd.VOILUTTransformation(window_center=0.5, window_width=1.0)],
         content_label="HEAT_MAP",
+        specific_character_set=UTF_8,
         content_description=f"Heat map; class: {explained}; research use only"[:64],
         **producer.equipment(),
     )

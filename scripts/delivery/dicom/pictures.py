@@ -39,7 +39,7 @@ def draw_objects(source: SourceSeries, objects: Path, folder: Path) -> list[Path
         dataset = pydicom.dcmread(path)
         if dataset.Modality == "SR":
             written.append(folder / f"{path.stem}.txt")
-            written[-1].write_text("\n".join(report_lines(dataset)) + "\n")
+            written[-1].write_text("\n".join(report_lines(dataset)) + "\n", encoding="utf-8")
             continue
         written.append(folder / f"{path.stem}.png")
         if dataset.get("PhotometricInterpretation") == "RGB":

@@ -1,9 +1,8 @@
 """The classifier's answer as a structured report."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.evaluation import class_columns
+from scripts.answering import Answer
 
 from .codes import (
     ANSWER,
@@ -14,6 +13,7 @@ from .codes import (
     LUNG,
     NO_UNITS,
     PROBABILITY,
+    UTF_8,
     class_code,
 )
 from .library import highdicom
@@ -25,9 +25,7 @@ __all__ = ["classification_report"]
 SERIES_NUMBER = 9001
 
 
-def classification_report(
-    source: SourceSeries, answer: Mapping[str, Any], class_names: Sequence[str], producer: Producer
-) -> Any:
+def classification_report(source: SourceSeries, answer: Answer, producer: Producer) -> Any:
     """Return a Comprehensive 3D SR, template TID 1500: not verified, never with a finding.
 
     One measurement group a class holds its Probability (122157, DCM), 0 to 1; one group holds the most
@@ -36,8 +34,7 @@ def classification_report(
 
     Args:
         source: the series that was answered for.
-        answer: the scan's row of predictions.csv.
-        class_names: by index.
+        answer: for the scan.
         producer: named as device observer and as the algorithm of each group.
 
     Returns:
@@ -46,19 +43,18 @@ def classification_report(
     Raises:
         ValueError: the scan was refused, so that there is no answer to report.
     """
-    if not answer["prediction"]:
-        raise ValueError(f"{answer['image']}: was refused; a report needs an answer")
+    if not answer.prediction:
+        raise ValueError(f"{answer.name}: was refused; a report needs an answer")
     hd = highdicom()
-    columns = class_columns(class_names)
     groups = [
         _group(
             f"Probability of the class {name}",
             producer,
-            measurements=[hd.sr.Measurement(PROBABILITY.concept(), answer[column], NO_UNITS.concept())],
+            measurements=[hd.sr.Measurement(PROBABILITY.concept(), round(value, 7), NO_UNITS.concept())],
         )
-        for name, column in zip(class_names, columns, strict=True)
+        for name, value in answer.probabilities.items()
     ]
-    value = INDETERMINATE if answer["abstain"] else class_code(answer["prediction"])
+    value = INDETERMINATE if answer.abstain else class_code(answer.prediction)
     answered = hd.sr.QualitativeEvaluation(ANSWER.concept(), value.concept())
     groups.append(_group("Answer of the classifier", producer, qualitative_evaluations=[answered]))
     content = hd.sr.MeasurementReport(
@@ -77,6 +73,7 @@ def classification_report(
         is_complete=True,
         is_final=False,
         is_verified=False,
+        specific_character_set=UTF_8,
         **producer.equipment(),
     )
     report.SeriesDescription = "Chest CT classifier: report; research use only"
@@ -107,11 +104,11 @@ def _observer(producer: Producer) -> Any:
     return hd.sr.ObservationContext(observer_device_context=observer)
 
 
-def _comments(answer: Mapping[str, Any]) -> list[Any]:
+def _comments(answer: Answer) -> list[Any]:
     hd = highdicom()
     texts = [RESEARCH_USE]
-    texts += [f"Abstained: {answer['reason']}"] if answer["reason"] else []
-    texts += [f"Flags: {answer['flags']}"] if answer["flags"] else []
+    texts += [f"Abstained: {answer.reason}"] if answer.reason else []
+    texts += [f"Flags: {' '.join(answer.flags)}"] if answer.flags else []
     return [
         hd.sr.TextContentItem(COMMENT.concept(), text, hd.sr.RelationshipTypeValues.CONTAINS)
         for text in texts

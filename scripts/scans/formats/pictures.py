@@ -1,4 +1,4 @@
-"""PNG or JPG slices of a declared display window -> a volume of grey levels."""
+"""PNG, JPG or TIFF slices of a declared display window -> a volume of grey levels."""
 
 import hashlib
 import warnings
@@ -9,18 +9,25 @@ import numpy as np
 
 from ..checks import check_shape
 from ..declaration import Declaration, axes_affine
-from ..limits import check_voxels
+from ..files import ScanFile, opener
+from ..limits import DEFLATED, check_claim
 from ..refusal import RefusedScan
-from ..scan_files import ScanFile, opener
-from ..volume import Volume
+from ..scan import Volume
 
-__all__ = ["read_pictures"]
+__all__ = ["is_picture_content", "read_pictures"]
 
+STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # PNG JPG BMP TIFF
 FIELD_OF_VIEW = 350.0  # mm across the columns, assumed where no spacing is declared
 HEIGHT = 300.0  # mm from the first slice to the last, assumed likewise: that of a chest
 ORIENTATION = "LPI"  # assumed: columns to the patient's left, rows to the back, slices from head to feet
 COLOURED = 24  # grey levels between red, green and blue; JPG alone makes some
-MODES_OF_16_BITS = ("I;16", "I;16B", "I")
+DEEP_MODES = ("I;16", "I;16B", "I")  # of 16 bits, with or without a sign
+FLAT = 64  # times DEFLATED: what JPG's and TIFF's coders make of an empty slice
+
+
+def is_picture_content(start: bytes) -> bool:
+    """Tell a picture by its magic word."""
+    return start.startswith(STARTS)
 
 
 def read_pictures(files: list[ScanFile], declared: Declaration, name: str) -> Volume:
@@ -31,12 +38,12 @@ def read_pictures(files: list[ScanFile], declared: Declaration, name: str) -> Vo
     ``orientation_assumed``.
 
     Args:
-        files: pictures, in the order of the slices.
+        files: pictures, in the order of the slices; a TIFF may hold several, one after the other.
         declared: its window is required.
         name: of the scan, for messages.
 
     Returns:
-        Grey levels, shape ``(columns, rows, slices)``, uint8 or, of 16-bit PNG, uint16.
+        Grey levels, shape ``(columns, rows, slices)``, uint8 or, of 16-bit PNG and TIFF, uint16 or int16.
 
     Raises:
         RefusedScan: ``not_hounsfield`` without a declared window; ``unreadable``, ``too_large``, ``not_ct``
@@ -47,7 +54,7 @@ def read_pictures(files: list[ScanFile], declared: Declaration, name: str) -> Vo
         raise RefusedScan(
             "not_hounsfield",
             name,
-            "PNG or JPG slices, which hold no HU; give the scan as DICOM, or declare intensity: windowed and "
+            "pictures, which hold no HU; give the scan as DICOM, or declare intensity: windowed and "
             "the window (level, width in HU) that they were made with",
         )
     slices = list(_decoded(files, name))
@@ -74,14 +81,17 @@ def _decoded(files: list[ScanFile], name: str) -> Iterator[np.ndarray]:
     from PIL import Image
 
     with opener() as open_file, warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", Image.DecompressionBombWarning
-        )  # checked below, for all slices at once
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # checked below
         for file in files:
             try:
                 with open_file(file) as content, Image.open(content) as picture:
-                    check_voxels((*picture.size, len(files)), name)
-                    yield _grey(picture, name)
+                    frames = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+                    claim = (*picture.size, max(frames, len(files)))
+                    stored = file.packed_size * max(1, len(files) // frames)
+                    check_claim(claim, 2 if picture.mode in DEEP_MODES else 1, stored, name, DEFLATED * FLAT)
+                    for frame in range(frames):
+                        picture.seek(frame)
+                        yield _grey(picture, name)
             except RefusedScan:
                 raise
             except Image.DecompressionBombError as error:
@@ -96,8 +106,11 @@ def _decoded(files: list[ScanFile], name: str) -> Iterator[np.ndarray]:
 
 def _grey(picture: Any, name: str) -> np.ndarray:
     """Return grey levels of shape (rows, columns)."""
-    if picture.mode in MODES_OF_16_BITS:
-        return np.asarray(picture).astype(np.uint16)
+    if picture.mode == "F":
+        raise RefusedScan("unsupported", name, "pictures of floating-point numbers; expected 8 or 16 bits")
+    if picture.mode in DEEP_MODES:
+        levels = np.asarray(picture)
+        return levels.astype(np.int16 if levels.min() < 0 else np.uint16)
     colours = np.asarray(picture.convert("RGB")).astype(np.int16)
     if np.mean(np.ptp(colours, axis=2) > COLOURED) > 0.01:
         raise RefusedScan("not_ct", name, "coloured pictures; expected the grey slices of a CT")

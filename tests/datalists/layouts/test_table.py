@@ -72,7 +72,7 @@ def test_what_a_label_means_is_kept_by_source(root, table):
     ("lines", "message"),
     [
         (["path,label", "a.nii.gz,1"], "no column 'patient'; found path, label"),
-        (["path,label,patient", "a.nii.gz,3,p"], "line 2: label '3'; expected 0 non-pneumonia"),
+        (["path,label,patient", "a.nii.gz,3,p"], 'line 2: label "3"; expected 0 non-pneumonia'),
         (["path,label,patient", "a.nii.gz,1,"], "line 2: no patient"),
         (["path,label,patient", ",1,p"], "line 2: no path"),
         (["path,label,patient", "a.nii.gz,1,p", "./a.nii.gz,1,p"], "1 scans are named twice: ./a.nii.gz"),

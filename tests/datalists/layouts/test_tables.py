@@ -18,7 +18,8 @@ def test_any_common_delimiter_and_a_byte_order_mark_are_read(tmp_path, delimiter
         (b"x,y\n", "no column 'a', 'b'; found x, y"),
         (b"a,b,a\n", "a column's name is there twice: a, b, a"),
         (b"a,b\n1,2,3\n", "line 2 has 3 cells, the header has 2"),
-        (b"a,b\n\xe9,2\n", "not UTF-8; save the table as CSV in UTF-8"),
+        (b"a,b\n\xe9,2\n", "not UTF-8 .byte 5.; save it anew"),
+        (b"\xff\xfea\0", "text in UTF-16; expected UTF-8"),
     ],
 )
 def test_a_broken_table_is_refused_by_name(tmp_path, content, message):

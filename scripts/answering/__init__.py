@@ -1,0 +1,40 @@
+"""Answers: one object makes them, of a checkpoint and a scan, and sinks write them."""
+
+from .answer import Answer, Explanation, Geometry
+from .calibrating import calibrate_once
+from .models import Model, load_model
+from .predictor import Predictor
+from .running import (
+    Calibrated,
+    check_unseen,
+    fail_if_refused,
+    inferer_of_run,
+    network_of_run,
+    predictor_of_run,
+    preprocessing_of_run,
+    require_checkpoint,
+)
+from .sinks import AnswerWriter, HeatMapFiles, HeatMapPictures, PredictionFiles, Sink
+
+__all__ = [
+    "Answer",
+    "AnswerWriter",
+    "Calibrated",
+    "Explanation",
+    "Geometry",
+    "HeatMapFiles",
+    "HeatMapPictures",
+    "Model",
+    "PredictionFiles",
+    "Predictor",
+    "Sink",
+    "calibrate_once",
+    "check_unseen",
+    "fail_if_refused",
+    "inferer_of_run",
+    "load_model",
+    "network_of_run",
+    "predictor_of_run",
+    "preprocessing_of_run",
+    "require_checkpoint",
+]

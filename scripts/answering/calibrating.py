@@ -1,0 +1,94 @@
+"""The calibration of a checkpoint: fitted once, on the scans that selected it, and kept in its model file."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from scripts.checkpoints import CalibrationRecord, ModelFile, model_file_path
+from scripts.processes import gather, rank
+from scripts.statistics import SENSITIVITY, PredictionTable, fit_calibration
+from scripts.transforms import ScanDataset
+
+from .answer import Answer
+from .predictor import Predictor
+
+__all__ = ["calibrate_once", "fitted_on_answers"]
+
+
+def calibrate_once(
+    predictor: Predictor,
+    dataset: ScanDataset,
+    sensitivity: float = SENSITIVITY,
+    batch_size: int = 4,
+    num_workers: int = 0,
+) -> None:
+    """Fit the calibration of a checkpoint that has none, write it into its model file, and use it.
+
+    So a checkpoint that is evaluated on another data set keeps the calibration that it came with, and an
+    ensemble that of its ``ensemble.json``. Of several processes the first fits.
+
+    Args:
+        predictor: of the checkpoint.
+        dataset: the scans that selected it, refused ones kept; where there are none, nothing is fitted.
+        sensitivity: that each class's threshold should reach.
+        batch_size: scans in one pass of the network.
+        num_workers: processes that read scans.
+    """
+    model = predictor.model
+    if len(model.files) > 1 or model.ensemble is not None:
+        return
+    if model.calibration is not None:
+        print(f"calibrated before, on {model.calibration.fitted_on['scans']} scans: {model.checkpoints[0]}")
+        return
+    if not len(dataset):
+        print("the datalist has no validation list: the probabilities stay uncalibrated")
+        return
+    fitted = None
+    if rank() == 0:
+        loader = DataLoader(dataset, batch_size, num_workers=num_workers, collate_fn=list)
+        batches = tqdm(loader, desc="calibrating", unit="batch")
+        answers = [answer for batch in batches for answer in predictor.answers(batch, predictor.raw(batch))]
+        fitted = fitted_on_answers(answers, predictor.training_prior, sensitivity)
+        if fitted is not None:
+            described = ModelFile.of(model.checkpoints[0])
+            described.model_copy(update={"calibration": fitted}).write(model.checkpoints[0])
+    fitted = gather(fitted)[0]
+    if fitted is None:
+        print("no scan of the validation list was answered: the probabilities stay uncalibrated")
+        return
+    predictor.use_calibration(fitted.calibration())
+    if rank() == 0:
+        print(
+            f"temperature {fitted.temperature:.3f} on {fitted.fitted_on['scans']} scans: "
+            f"{model_file_path(model.checkpoints[0])}"
+        )
+
+
+def fitted_on_answers(
+    answers: Sequence[Answer], training_prior: Sequence[float], sensitivity: float = SENSITIVITY
+) -> CalibrationRecord | None:
+    """Fit a calibration on what a model said of labelled scans; None where it answered for none of them.
+
+    Args:
+        answers: for scans that are never reported.
+        training_prior: shares of the classes in the training batches; empty where not known.
+        sensitivity: that each class's threshold should reach.
+    """
+    known = [answer for answer in answers if answer.prediction and answer.label is not None]
+    if not known:
+        return None
+    classes = known[0].classes
+    table = PredictionTable.of(
+        classes,
+        np.array([list(answer.raw.values()) for answer in known]),
+        {
+            "image": [answer.name for answer in known],
+            "patient": [answer.patient for answer in known],
+            "label": [answer.label for answer in known],
+        },
+        source="the validation list",
+    )
+    prior = list(training_prior) or [1 / len(classes)] * len(classes)
+    return CalibrationRecord.of(fit_calibration(table, classes, prior, sensitivity))

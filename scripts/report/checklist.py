@@ -1,0 +1,119 @@
+"""What a run can say of itself: items of the CLAIM checklist, and the limits of its metrics.
+
+CLAIM: Mongan et al., Radiology: AI 2(2), 2020.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["BY_THE_AUTHORS", "claim_items", "limits_of"]
+
+FEW = 30  # scans of a class: below, its metrics are called uncertain
+BY_THE_AUTHORS = (1, 2, 3, 4, 5, 6, 8, 12, 14, 15, 16, 17, 18, 19, 33, 39, 40, 41, 42)
+
+
+def claim_items(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return item numbers of CLAIM with what this run says of them.
+
+    Args:
+        content: of the report; an item is left out where the run does not hold it.
+
+    Returns:
+        Rows of ``item``, ``subject`` and ``text``; :data:`BY_THE_AUTHORS` are those that no run can fill.
+    """
+    run, sets, environment = content["run"], content["sets"], content["environment"]
+    rows = [
+        (7, "data sources", _sources(content["data"])),
+        (9, "preprocessing", run.get("settings") and f"settings: {run['settings']}"),
+        (10, "selection of subsets", _counts(content["data"])),
+        (11, "classes", ", ".join(content["class_names"])),
+        (13, "missing data", _refused(sets)),
+        (20, "partitions", f"the lists and folds of {content['datalist']}, made once and frozen in the file"),
+        (21, "level of the partitions", "patient; the datalist and the predictions were checked for it"),
+        (22, "model", _model(run)),
+        (23, "software", environment and ", ".join(f"{k} {v}" for k, v in environment.items())),
+        (24, "initialisation", run.get("seed") is not None and f"seed {run['seed']}"),
+        (25, "training", run.get("command") or run.get("recipe") or run.get("recipes")),
+        (26, "final model", "the checkpoint that is best on the list `validation`, which is not reported"),
+        (27, "ensemble", content["averaging"] and "mean probability of the folds' networks"),
+        (28, "metrics", "defined in docs/metrics.md"),
+        (29, "uncertainty", "95 % percentile intervals, 2000 bootstrap samples of patients"),
+        (30, "robustness", any(each["subgroups"] for each in sets.values()) and "see Subgroups"),
+        (31, "explanation", content["heat_maps"] and "heat maps, see Single scans"),
+        (32, "external data", [n for n in sets if n.startswith("external_")] and "see the external sets"),
+        (34, "demographics", _ages(content["data"])),
+        (35, "performance", "see Results"),
+        (36, "precision of estimates", "intervals stand beside each metric"),
+        (37, "failures", "see Single scans: the most confident errors"),
+        (38, "limitations", "see Limits"),
+    ]
+    return [{"item": item, "subject": what, "text": str(text)} for item, what, text in rows if text]
+
+
+def _sources(data: list[dict[str, Any]]) -> str:
+    return ", ".join(sorted({name for row in data for name in row["source"]}))
+
+
+def _counts(data: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{row['list']}: {row['scans']} scans of {row['patients']} patients" for row in data)
+
+
+def _refused(sets: Mapping[str, Any]) -> str:
+    return "; ".join(f"{each['title']}: {each['refused_scans']} scans refused" for each in sets.values())
+
+
+def _model(run: Mapping[str, Any]) -> str:
+    hashes = run.get("checkpoint_sha256") or []
+    parameters = [f"{run['parameters']} parameters"] if run.get("parameters") else []
+    checkpoints = [hashes] if isinstance(hashes, str) else hashes
+    return ", ".join([*parameters, *(f"checkpoint {sha256[:12]}" for sha256 in checkpoints)])
+
+
+def _ages(data: list[dict[str, Any]]) -> str:
+    return "; ".join(
+        f"{row['list']}: age {row['age']['mean']:.0f} +- {row['age']['standard_deviation'] or 0:.0f}, "
+        + ", ".join(f"{count} {sex}" for sex, count in row["sex"].items())
+        for row in data
+        if row["age"]["mean"] is not None
+    )
+
+
+def limits_of(content: Mapping[str, Any]) -> list[str]:
+    """Return the limits that hold for this run.
+
+    Args:
+        content: of the report.
+    """
+    sets, names = content["sets"], content["class_names"]
+    first = next(iter(sets.values()))
+    limits = ["Research use only; not a medical device."]
+    if "phantom" in first["sources"]:
+        limits.append("These scans are computed phantoms: no number here has any clinical meaning.")
+    counts = [sum(row) for row in first["metrics"]["confusion_matrix"]["counts"]]
+    limits += [
+        f"{name}: only {count} scans are reported; its metrics are uncertain, see the intervals."
+        for name, count in zip(names, counts, strict=True)
+        if count < FEW
+    ]
+    limits.append(_prior(content["training_prior"], names))
+    if any(each["metrics"]["accuracy"]["value"] == 1 for each in sets.values()):
+        limits.append(
+            "Where every prediction is right the bootstrap interval has no width; by the rule of three the "
+            "error may still be 3 divided by the number of patients."
+        )
+    if not any(name.startswith("external_") for name in sets):
+        limits.append(
+            "No external set: shortcuts of the source (scanner, spacing) cannot be told from disease."
+        )
+    limits.append("The intervals cover the choice of patients, not that of seeds or hyperparameters.")
+    return limits
+
+
+def _prior(shares: Sequence[float] | None, names: Sequence[str]) -> str:
+    if shares is None:
+        return "The run does not record the class shares of its training batches: the list's are assumed."
+    batches = ", ".join(f"{share:.0%} {name}" for share, name in zip(shares, names, strict=True))
+    return (
+        f"The network was trained on batches of {batches}; its probabilities assume these shares until they "
+        f"are corrected to a stated prior."
+    )

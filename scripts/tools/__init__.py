@@ -1,0 +1,1 @@
+"""Benchmarks and previews, behind ``python -m scripts TOOL``; nothing imports them."""
