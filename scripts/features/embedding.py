@@ -84,7 +84,7 @@ class Features:
         except (OSError, ValueError, KeyError) as error:
             raise UserError(
                 f"{path}: no features ({type(error).__name__}); expected what "
-                f"`python -m scripts.features` writes"
+                f"`python -m scripts embed` writes"
             ) from error
 
 
