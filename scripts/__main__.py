@@ -26,6 +26,7 @@ TOOLS = {  # name: its module, whose `main` reads `sys.argv`; and what it is for
     "precision": ("scripts.tools.precision", "measure what half precision changes"),
     "report": ("scripts.report.__main__", "write the report of a run that is there already"),
     "embed": ("scripts.features.embed_command", "encode scans by an encoder that saw real chests"),
+    "transfer": ("scripts.features.transfer", "measure a probe on patients that it does not know"),
     "export": ("scripts.delivery.export", "write TorchScript, torch.export and ONNX, and compare them"),
     "pack": ("scripts.delivery.pack", "pack a release with its weights"),
     "dicom": ("scripts.delivery.dicom.__main__", "write a lobe mask as a DICOM segmentation"),

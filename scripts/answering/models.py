@@ -21,7 +21,7 @@ from scripts.checkpoints import (
 )
 from scripts.errors import UserError
 from scripts.lobes import LobeSegmenter
-from scripts.networks import Ensemble, place_network, read_state_dict, weights_hash
+from scripts.networks import Ensemble, place_network, read_state_dict, remember_features, weights_hash
 from scripts.statistics import Calibration
 from scripts.transforms import LoadScand, ToGrid, ToGridd, preprocessing_digest
 
@@ -126,7 +126,7 @@ def load_model(
     alone = len(paths) == 1 and ensemble is None
     kept = files[0].calibration if alone else calibration
     return Model(
-        network=members[0] if alone else Ensemble(members, places).eval(),
+        network=members[0] if alone else remember_features(Ensemble(members, places).eval()),
         preprocessing=_together(pipelines),
         inferer=build_inferer(files[0].inferer, declared),
         classes=files[0].classes,

@@ -1,4 +1,4 @@
-"""Encode scans, each once: ``python -m scripts.features SCANS... --output_dir OUT``."""
+"""Encode scans, each once: ``python -m scripts embed SCANS... --output_dir OUT``."""
 
 import argparse
 import os
@@ -89,7 +89,7 @@ def _items(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the arguments and encode."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.features", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts embed", description=__doc__)
     add_arguments(parser)
     options = parser.parse_args(arguments)
     show_user_errors_in_one_line()

@@ -11,6 +11,7 @@ from monai.transforms import Compose
 from torch.utils.data import DataLoader
 
 from scripts.errors import UserError
+from scripts.files import write_whole
 from scripts.networks import FrozenEncoder
 from scripts.transforms import ScanDataset
 
@@ -65,10 +66,9 @@ class Features:
 
     def save(self, path: str | Path) -> None:
         """Write them as one NumPy archive."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         arrays = {"values": self.values, "labels": self.labels, "encoder": np.array(self.encoder)}
         arrays |= {key: np.array(getattr(self, key), dtype=np.str_) for key in TEXTS}
-        np.savez(path, allow_pickle=False, **arrays)
+        write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> "Features":
@@ -84,7 +84,7 @@ class Features:
         except (OSError, ValueError, KeyError) as error:
             raise UserError(
                 f"{path}: no features ({type(error).__name__}); expected what "
-                f"`python -m scripts.features` writes"
+                f"`python -m scripts embed` writes"
             ) from error
 
 

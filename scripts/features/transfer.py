@@ -1,6 +1,6 @@
 """How well a probe does on patients that it does not know, within a data set or from one to another.
 
-``python -m scripts.features.transfer TARGET.npz`` leaves out one patient after another; with
+``python -m scripts transfer TARGET.npz`` leaves out one patient after another; with
 ``--source SOURCE.npz`` it fits on another data set, and where it adapts to the target, it does so without
 labels and without the patient who is predicted.
 """
@@ -118,7 +118,7 @@ def _labelled(path: Path) -> Features:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the arguments and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.features.transfer", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts transfer", description=__doc__)
     parser.add_argument("target", type=Path, help="features.npz of labelled scans")
     parser.add_argument(
         "--source", type=Path, help="features.npz of the scans to fit on (default: the others)"

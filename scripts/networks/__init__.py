@@ -5,7 +5,7 @@ from .encoders import ENCODERS, OWN_FILE, Encoder, encoder_hash, encoder_named, 
 from .ensemble import Ensemble, mean_log_probability
 from .feature_store import FeatureStore
 from .flips import FlipInferer
-from .frozen_encoder import EncoderProbe, FrozenEncoder, fold_normalisations
+from .frozen_encoder import EncoderProbe, FrozenEncoder, fold_normalisations, remember_features
 from .inflated_resnet import InflatedResNet, convert_inflated_resnet
 from .kinetics import convert_r3d_18, load_kinetics_weights
 from .observation import attention_maps, depth_gates
@@ -74,6 +74,7 @@ __all__ = [
     "pa_66_m",
     "place_network",
     "read_state_dict",
+    "remember_features",
     "resnet18",
     "sa_66",
     "sa_66_m",

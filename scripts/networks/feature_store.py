@@ -1,12 +1,12 @@
 """Features of scans that were encoded before, by the content of their grids."""
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from scripts.files import write_whole
 
 __all__ = ["FeatureStore"]
 
@@ -51,14 +51,5 @@ class FeatureStore:
     def keep(self, key: str, feature: torch.Tensor) -> None:
         """Add a feature, ``(C,)``."""
         self.known[key] = feature.detach().cpu().clone()
-        if self.folder is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.save(file, self.known[key].numpy())
-            Path(temporary).replace(self.folder / f"{key}.npy")
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        if self.folder is not None:
+            write_whole(self.folder / f"{key}.npy", lambda file: np.save(file, self.known[key].numpy()))

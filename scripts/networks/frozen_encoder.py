@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch import nn
@@ -14,8 +16,9 @@ from .encoders import Encoder, encoder_hash, load_encoder
 from .feature_store import FeatureStore
 from .spatial_shape import check_input
 
-__all__ = ["EncoderProbe", "FrozenEncoder", "fold_normalisations"]
+__all__ = ["EncoderProbe", "FrozenEncoder", "fold_normalisations", "remember_features"]
 
+LOADED: WeakValueDictionary[tuple[str, str], nn.Module] = WeakValueDictionary()  # by hash and precision
 PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -23,8 +26,8 @@ class FrozenEncoder(nn.Module):
     """An encoder with its weights, never trained and never saved: a hash names them.
 
     They are read when the first scan is encoded, or by :meth:`load`, onto that scan's device. Its state dict
-    is empty, training mode does not reach it, and copies share it, so an ensemble of probes holds it once.
-    Batch normalisations are folded into their convolutions.
+    is empty, training mode does not reach it, and all of a process share the weights, so an ensemble of
+    probes holds them once. Batch normalisations are folded into their convolutions.
 
     Args:
         encoder: of the table :data:`scripts.networks.ENCODERS`.
@@ -92,11 +95,15 @@ class FrozenEncoder(nn.Module):
         """
         with torch.inference_mode(False):  # what is made in it could never be written to again
             if self.network is None:
-                network = fold_normalisations(load_encoder(self.encoder, self.sha256).float()).to(self.dtype)
-                self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+                key = self.sha256, self.precision
+                self.network = LOADED[key] = LOADED.get(key) or self._read()
             if device is not None and device != next(self.network.parameters()).device:
                 self.network.to(device)
         return self
+
+    def _read(self) -> nn.Module:
+        network = fold_normalisations(load_encoder(self.encoder, self.sha256).float()).to(self.dtype)
+        return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     @torch.jit.unused
     def _remembered(self, x: torch.Tensor) -> torch.Tensor:
@@ -171,6 +178,23 @@ class EncoderProbe(nn.Module):
         """
         weights = self.fc.weight / self.scale
         return torch.einsum("nc,bcras->bnras", weights, maps - self.mean[:, None, None, None])
+
+
+def remember_features(network: nn.Module, folder: str | Path | None = None) -> nn.Module:
+    """Let the encoders in a network encode each grid once, whoever asks: the members of an ensemble, say.
+
+    Args:
+        network: any; changed in place.
+        folder: where features stay beyond this process; None keeps them in memory.
+
+    Returns:
+        The same network.
+    """
+    store = FeatureStore(folder)
+    for module in network.modules():
+        if isinstance(module, FrozenEncoder):
+            module.store = store
+    return network
 
 
 def fold_normalisations(network: nn.Module) -> nn.Module:

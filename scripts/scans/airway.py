@@ -19,9 +19,11 @@ def led_to_by_trachea(enclosed: np.ndarray, wide: np.ndarray, coarse: Scan) -> n
 
     Args:
         enclosed: air that tissue encloses, without gas that is only glued to the lungs.
-        wide: the part of it that is wider than an airway, with its recesses; some.
+        wide: the part of it that is wider than an airway, with its recesses.
         coarse: the coarse copy.
     """
+    if not wide.any():
+        return None
     across, _, up = ndimage.find_objects(wide.astype(np.uint8))[0]
     middle, reach = (across.start + across.stop) / 2, MIDDLE * (across.stop - across.start)
     part = (

@@ -115,7 +115,7 @@ def test_a_table_comes_back_from_its_file(encoder, scans, tmp_path):
     found = joined(list(embed(scans, encoder, STEPS)))
     found.save(tmp_path / "features.npz")
     again = Features.load(tmp_path / "features.npz")
-    for name in ("name", "patient", "source", "flags", "refusal", "encoder"):
+    for name in ("name", "patient", "source", "content_hash", "flags", "refusal", "encoder"):
         assert getattr(again, name) == getattr(found, name)
     np.testing.assert_array_equal(again.values, found.values)
     np.testing.assert_array_equal(again.labels, found.labels)

@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from small_encoder import SHAPE, SMALL
+from torch import nn
 
 from scripts.errors import UserError
 from scripts.networks import (
@@ -13,6 +14,7 @@ from scripts.networks import (
     fold_normalisations,
     load_encoder,
     load_weights,
+    remember_features,
 )
 
 
@@ -84,6 +86,21 @@ def test_copies_share_the_encoder_and_not_the_classifier(small_encoder):
     other = copy.deepcopy(network)
     assert other.encoder is network.encoder
     assert other.fc.weight is not network.fc.weight
+
+
+def test_the_members_of_an_ensemble_hold_the_weights_once_and_encode_a_scan_once(small_encoder, monkeypatch):
+    one, other, x = probe(), probe(), torch.rand(1, 1, *SHAPE)
+    expected = [one(x), other(x)]
+    assert one.encoder.network is other.encoder.network
+    exact = probe(precision="bfloat16").encoder.load()
+    assert exact.network is not one.encoder.network
+    pair = remember_features(nn.ModuleList([one, other]))
+    calls = []
+    forward = FrozenEncoder.forward
+    monkeypatch.setattr(FrozenEncoder, "forward", lambda *given: calls.append(1) or forward(*given))
+    assert torch.equal(pair[0](x), expected[0])
+    assert torch.equal(pair[1](x), expected[1])
+    assert len(calls) == 1
 
 
 def test_folding_the_normalisations_changes_nothing_but_rounding(small_encoder):
