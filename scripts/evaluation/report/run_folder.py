@@ -103,7 +103,7 @@ def read_run_folder(path: str | Path, class_names: Sequence[str]) -> RunFolder:
         },
         settings=_json(folder / "run.json") or _plain_settings(folder, answers),
         costs=_json(folder / "costs.json"),
-        training_prior=_training_prior(folder),
+        training_prior=_training_prior(folder, len(class_names)),
     )
 
 
@@ -141,7 +141,7 @@ def _plain_settings(folder: Path, answers: dict[str, Any]) -> dict[str, Any]:
     return {**header, **_json(folder / "environment.json")}
 
 
-def _training_prior(folder: Path) -> list[float] | None:
+def _training_prior(folder: Path, num_classes: int) -> list[float] | None:
     """Return the shares of the classes in balanced batches, as run.json or the run's config has them."""
     stated = _json(folder / "run.json").get("training_prior")
     if stated:
@@ -149,5 +149,7 @@ def _training_prior(folder: Path) -> list[float] | None:
     for file in (folder / "config.yaml", *sorted((folder / "folds").glob("*/config.yaml"))):
         if file.is_file():
             counts = ConfigParser.load_config_file(file).get("batch_sampler", {}).get("counts")
+            if isinstance(counts, dict):  # those that train.yaml works out of the number of classes
+                counts = balanced_counts(num_classes)
             return [count / sum(counts) for count in counts] if counts else None
     return None
