@@ -9,6 +9,8 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
+from scripts.training import balanced_counts
+
 from ..stored_calibration import Calibration
 from ..table import PredictionTable, check_apart, read_table
 
