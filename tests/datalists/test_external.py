@@ -42,3 +42,13 @@ def test_a_label_that_is_mapped_to_none_is_left_out(path):
 def test_a_mapping_that_does_not_fit_is_refused(mapping, message, path):
     with pytest.raises(UserError, match=message):
         external_items(path, mapping)
+
+
+def test_a_file_that_numbers_its_classes_otherwise_is_read_by_their_names(tmp_path):
+    items = [{"image": f"{k}.nii", "label": k, "patient": k} for k in range(2)]
+    path = tmp_path / "datalist.json"
+    path.write_text(json.dumps({"classes": ["covid-19", "healthy"], "training": items}))
+    parts = external_items(path, None, ["healthy", "COVID-19"])
+    assert [item["label"] for item in parts["report"]] == [1, 0]
+    with pytest.raises(UserError, match="means none of the classes non-pneumonia, other pneumonia, COVID-19"):
+        external_items(path)  # and never by their numbers
