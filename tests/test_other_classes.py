@@ -17,8 +17,6 @@ from scripts.errors import UserError, user_error_behind
 from scripts.phantoms import draw_phantom, write_data_set
 from scripts.phantoms.dicom_series import write_dicom_series
 
-needs_model_file = pytest.mark.xfail(reason="needs the model file, and the statistics of any classes")
-
 
 @dataclass(frozen=True)
 class Case:
@@ -163,7 +161,6 @@ def test_classes_that_are_asked_for_decide_the_order_of_the_outputs(data, case, 
     }
 
 
-@needs_model_file
 def test_evaluation_measures_and_reports_these_classes(case, data, run, tmp_path, run_config, small):
     run_config(
         "evaluation", ["train.yaml", *case.recipe, "evaluate.yaml"], dataset_dir=str(data),
@@ -179,7 +176,6 @@ def test_evaluation_measures_and_reports_these_classes(case, data, run, tmp_path
     assert all(name in page for name in case.classes)
 
 
-@needs_model_file
 def test_inference_answers_with_these_classes(case, data, run, tmp_path, run_config, small):
     test = read_datalist(data / "datalist.json")["test"]
     run_config(
@@ -192,7 +188,6 @@ def test_inference_answers_with_these_classes(case, data, run, tmp_path, run_con
     assert all((tmp_path / row["heat_map"]).is_file() for row in found)
 
 
-@needs_model_file
 def test_cross_validation_pools_these_classes(case, data, tmp_path, run_config, small):
     run_config(
         "cross_validation", ["cross_validate.yaml"], dataset_dir=str(data), output_dir=str(tmp_path),
@@ -205,7 +200,6 @@ def test_cross_validation_pools_these_classes(case, data, tmp_path, run_config, 
     assert report["class_names"] == case.classes
 
 
-@needs_model_file
 def test_dicom_objects_code_these_classes(case, run, tmp_path, run_config):
     pydicom = pytest.importorskip("pydicom")
     pytest.importorskip("highdicom")

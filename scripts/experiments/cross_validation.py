@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from scripts.datalists import cross_validation_folds, fold_items, read_datalist
+from scripts.datalists import cross_validation_folds
 from scripts.report import write_report
 from scripts.statistics import average, pool
 
@@ -45,9 +45,9 @@ def cross_validate(
     """
     output = Path(output_dir)
     rank, processes = process_rank(), _take_device()
-    indices = cross_validation_folds(experiment.datalist)
+    indices = cross_validation_folds(experiment.datalist, **experiment.labels)
     claim_folder(output, experiment, write=rank == 0)
-    flips = flips and bool(read_datalist(experiment.datalist)["test"])
+    flips = flips and bool(experiment.lists()["test"])
     folds = [Fold(experiment, index, output / "folds" / str(index)) for index in indices]
     mine = folds[rank::processes]
     left = [fold for fold in mine if not fold.record()]
@@ -66,7 +66,10 @@ def cross_validate(
         calibrate_cross_validation(output, names)
         if report:
             preprocessing = experiment.preprocessing(folds[0].checkpoint)
-            write_report(output, experiment.datalist, names, preprocessing, experiment.cache_dir)
+            write_report(
+                output, experiment.datalist, names, preprocessing, experiment.cache_dir,
+                label_mapping=experiment.labels["label_mapping"],
+            )  # fmt: skip
 
 
 def process_rank() -> int:
@@ -86,13 +89,13 @@ def finished_folds(output_dir: str | Path, experiment: Experiment) -> list[Fold]
 
 
 def _merge(output: Path, folds: list[Fold], flips: bool) -> None:
-    datalist, names = folds[0].experiment.datalist, folds[0].experiment.class_names
-    lists = read_datalist(datalist)
+    experiment = folds[0].experiment
+    lists, names = experiment.lists(), experiment.class_names
     held_out, validation = {}, []
     for fold in folds:
         items = [item for item in lists["training"] if item["fold"] == fold.index]
         held_out[fold.index] = read_checked(fold.folder / "held_out.csv", items, names)
-        selecting = fold_items(datalist, fold.index)["select"]
+        selecting = experiment.items(fold.index)["select"]
         validation.append(read_checked(fold.folder / "validation.csv", selecting, names))
     pool(held_out).write(output / "held_out.csv")
     average(validation).write(output / "validation.csv")
@@ -103,7 +106,7 @@ def _merge(output: Path, folds: list[Fold], flips: bool) -> None:
         )
     records = {fold.index: fold.record() for fold in folds}
     (output / "costs.json").write_text(json.dumps(_costs(records), indent=2) + "\n", encoding="utf-8")
-    complete_record(output, folds[0].experiment, records)
+    complete_record(output, experiment, records)
 
 
 def _costs(records: dict) -> dict[str, float]:

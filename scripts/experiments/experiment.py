@@ -10,7 +10,7 @@ from monai.transforms import Compose
 
 from scripts import bundle_root
 from scripts.command_line import check_name
-from scripts.datalists import CLASSES, class_names
+from scripts.datalists import CLASSES, class_names, fold_items, read_datalist
 from scripts.errors import UserError
 
 __all__ = ["Experiment", "find_recipes"]
@@ -61,8 +61,21 @@ class Experiment:
     @property
     def class_names(self) -> list[str]:
         """Names of the classes, by index."""
-        stated, mapping = self.settings.get("classes"), self.settings.get("label_mapping")
-        return list(stated) if stated else class_names(self.datalist, CLASSES, mapping)
+        stated = self.labels["classes"]
+        return list(stated) if stated else class_names(self.datalist, CLASSES, self.labels["label_mapping"])
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """How the datalist's labels are read, as its readers take it."""
+        return {key: self.settings.get(key) for key in ("label_mapping", "classes")}
+
+    def lists(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the datalist's lists, as :func:`scripts.datalists.read_datalist` does."""
+        return read_datalist(self.datalist, **self.labels)
+
+    def items(self, fold: int) -> dict[str, list[dict[str, Any]]]:
+        """Return the items of a fold, as :func:`scripts.datalists.fold_items` does."""
+        return fold_items(self.datalist, fold, **self.labels)
 
     def training(self, **overrides: Any) -> ConfigWorkflow:
         """Return an initialised workflow that trains.

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from scripts.datalists import fold_items
 from scripts.errors import UserError
 from scripts.statistics import PredictionTable, read_table
 
@@ -65,7 +64,7 @@ class Fold:
             return
         started = time.perf_counter()
         parameters = self._train(folds_left)
-        items = fold_items(self.experiment.datalist, self.index)
+        items = self.experiment.items(self.index)
         scans = [item for part in PARTS for item in items[part]]
         data = "$" + " + ".join(f"@parts['{part}']" for part in PARTS)
         table, seconds, _ = predict(
@@ -85,7 +84,7 @@ class Fold:
         """Predict the test list once more, averaging over flips of each scan; nothing if that is done."""
         if self.is_complete(flips=True):
             return
-        record, scans = self.record(), fold_items(self.experiment.datalist, self.index)["test"]
+        record, scans = self.record(), self.experiment.items(self.index)["test"]
         source = {"fold": self.index, "data": "$@parts['test']"}
         table, seconds, _ = predict(self.experiment, self.checkpoint, scans, source, [FLIPS])
         table.write(self.folder / "test_flipped.csv")

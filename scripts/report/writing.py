@@ -42,6 +42,7 @@ def write_report(
     preprocessing: Compose | None = None,
     cache_dir: str | Path | None = None,
     prior: Sequence[float] | None = None,
+    label_mapping: Mapping[Any, int | str | None] | None = None,
 ) -> Path:
     """Write ``report.json`` and ``report.html`` of a cross-validation or an evaluation.
 
@@ -55,6 +56,7 @@ def write_report(
         cache_dir: of the run: scans that it holds are not read again.
         prior: shares of the classes where the network would be used, for predictive values and the
             correction of the prior; None takes those of the training list.
+        label_mapping: from the datalist's labels to the classes, where the run had one.
 
     Returns:
         The path of report.html, or of report.json where matplotlib is not installed.
@@ -63,7 +65,7 @@ def write_report(
         UserError: there is nothing to report, or a table or the datalist is not as it should be.
     """
     names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
-    lists = read_datalist(datalist)
+    lists = read_datalist(datalist, label_mapping=label_mapping, classes=names)
     run = read_run_folder(output_dir, names)
     sets = reported_sets(run)
     if not sets:

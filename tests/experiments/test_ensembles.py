@@ -78,8 +78,8 @@ def test_an_external_test_on_scans_that_taught_the_networks_is_refused(
     (tmp_path / "datalist.json").write_text(json.dumps({"classes": content["classes"], "test": items}))
     with pytest.raises(Exception, match=r".") as caught:
         run_config(
-            "external_test", ["external_test.yaml"], dataset_dir=str(tmp_path), output_dir=str(cross_validation),
-            name="own", num_workers=0,
+            "external_test", ["external_test.yaml"], dataset_dir=str(tmp_path),
+            output_dir=str(cross_validation), name="own", num_workers=0,
         )  # fmt: skip
     assert "trained or selected the model" in str(user_error_behind(caught.value))
     assert not (cross_validation / "external_own.csv").exists()
