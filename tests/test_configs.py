@@ -11,6 +11,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
+from scripts.checkpoints import ModelFile
 from scripts.delivery.json_configs import NAMES, as_json
 from scripts.errors import user_error_behind
 from scripts.evaluation import read_predictions
@@ -20,7 +21,8 @@ TRAIN, EVALUATE, INFERENCE = (CONFIGS / f"{name}.yaml" for name in ("train", "ev
 RECIPES = sorted(
     path for path in CONFIGS.glob("recipe_*.yaml") if "_lobe" not in path.stem
 )  # those: tests/lobes/test_lobe_configs.py
-SMALL = {"spatial_shape": [32, 32, 24], "max_epochs": 1, "batches_per_epoch": 2, "num_workers": 0}
+SMALL = {"spatial_shape": [32, 32, 24], "max_epochs": 1, "batches_per_epoch": 1, "num_workers": 0}
+GRID = {"spatial_shape": SMALL["spatial_shape"]}
 LOADED = {path: ConfigParser.load_config_file(path) for path in (TRAIN, EVALUATE, INFERENCE, *RECIPES)}
 
 
@@ -71,6 +73,7 @@ def user_error(match):
 
 def in_bases(key):
     """Say whether train.yaml or inference.yaml knows a key, or the part that it sets takes it."""
+    key = key.lstrip("+")
     for path in (TRAIN, INFERENCE):
         base = ConfigParser(LOADED[path])
         if key in base:
@@ -95,7 +98,7 @@ def test_there_are_recipes_for_the_other_eight_networks():
     }
     assert networks <= names
     for name in networks:
-        assert LOADED[CONFIGS / f"recipe_{name}.yaml"]["network_def::_target_"] == f"scripts.networks.{name}"
+        assert LOADED[CONFIGS / f"recipe_{name}.yaml"]["+network_def"]["_target_"] == f"scripts.networks.{name}"
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
@@ -108,20 +111,25 @@ def test_a_recipe_sets_only_what_a_base_config_knows(recipe):
 
 def test_the_four_dual_attention_recipes_differ_only_in_the_network():
     recipes = [dict(LOADED[CONFIGS / f"recipe_{name}resnet18.yaml"]) for name in ("", "ca_", "da_", "da_ca_")]
-    assert len({recipe.pop("network_def::_target_") for recipe in recipes}) == 4
+    assert len({recipe.pop("+network_def")["_target_"] for recipe in recipes}) == 4
     assert recipes[0] == recipes[1] == recipes[2] == recipes[3]
 
 
 def test_train_and_inference_agree_on_all_they_share():
     train, inference = LOADED[TRAIN], LOADED[INFERENCE]
     shared = {key for key in train.keys() & inference.keys() if train[key] != inference[key]}
-    assert shared == {"dataset_dir", "output_dir", "initialize", "run"}
+    assert shared == {"dataset_dir", "output_dir", "network", "preprocessing", "initialize", "run"}
+    same = ("region", "spatial_shape", "window")
+    assert all(train["preprocessing"][key] == inference["preprocessing"][key] for key in same)
 
 
 def test_evaluation_and_inference_agree_on_what_makes_predictions():
     evaluate, inference = LOADED[EVALUATE], LOADED[INFERENCE]
-    assert evaluate["validate::handlers"] == inference["handlers"]
-    assert LOADED[TRAIN]["validate"]["postprocessing"] == inference["postprocessing"]
+    same = {key for key in evaluate.keys() & inference.keys() if evaluate[key] == inference[key]}
+    assert {"predictor", "network", "sinks", "explain_with", "prior", "abstain_below"} <= same
+    validate = evaluate["+validate"]
+    assert validate["handlers"] == inference["handlers"] and validate["inferer"] == inference["inferer"]
+    assert validate["postprocessing"] == inference["postprocessing"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,42 +152,45 @@ def test_monai_finds_all_properties_of_a_bundle(run_id, workflow, tmp_path):
 
 
 @pytest.mark.parametrize("recipe", [None, *RECIPES], ids=lambda path: path.stem if path else "train")
-def test_every_recipe_trains_evaluates_and_answers(recipe, workflow, phantoms, tmp_path):
+def test_every_recipe_trains_and_later_commands_name_no_recipe(recipe, workflow, phantoms, tmp_path):
     overlay = [recipe] if recipe else []
     workflow("training", TRAIN, *overlay, output_dir=tmp_path).run()
-    assert (tmp_path / "model.pt").is_file()
+    assert (tmp_path / "model.pt").is_file() and (tmp_path / "model.json").is_file()
     assert list((tmp_path / "tensorboard").iterdir())
-    workflow("evaluation", TRAIN, *overlay, EVALUATE, output_dir=tmp_path).run()
+    workflow("evaluation", TRAIN, EVALUATE, output_dir=tmp_path).run()
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     tested = json.loads((phantoms / "datalist.json").read_text())["test"]
     assert metrics["scans"] == len(tested) and metrics["refused_scans"] == 0
     evaluated = read_predictions(tmp_path / "predictions.csv")
     answers = workflow(
-        "inference", INFERENCE, *overlay,
+        "inference", INFERENCE,
         output_dir=tmp_path / "answers", ckpt_path=tmp_path / "model.pt",
         scans=[str(phantoms / item["image"]) for item in tested],
     )  # fmt: skip
     answers.run()
-    assert [row["prob_covid_19"] for row in read_predictions(tmp_path / "answers/predictions.csv")] == [
-        row["prob_covid_19"] for row in evaluated
-    ]
+    answered = read_predictions(tmp_path / "answers/predictions.csv")
+    for column in ("prob_covid_19", "raw_prob_covid_19"):
+        found, expected = ([float(row[column]) for row in rows] for rows in (answered, evaluated))
+        assert found == pytest.approx(expected, abs=1e-5)  # in batches of other sizes
 
 
 def test_evaluation_calibrates_on_the_scans_that_selected_and_inference_uses_it(workflow, phantoms, tmp_path):
     workflow("training", TRAIN, output_dir=tmp_path).run()
-    workflow("evaluation", TRAIN, EVALUATE, output_dir=tmp_path, report=True).run()
+    assert ModelFile.of(tmp_path / "model.pt").calibration is None
+    workflow("evaluation", TRAIN, EVALUATE, output_dir=tmp_path).run()
     datalist = json.loads((phantoms / "datalist.json").read_text())
-    calibration = json.loads((tmp_path / "calibration.json").read_text())
-    assert calibration["fitted_on"]["scans"] == len(datalist["validation"])
-    assert calibration["training_prior"] == [0.4, 0.3, 0.3]
-    assert (tmp_path / "report.html").is_file() and (tmp_path / "report.json").is_file()
+    calibration = ModelFile.of(tmp_path / "model.pt").calibration
+    assert calibration.fitted_on["scans"] == len(datalist["validation"])
+    assert calibration.training_prior == [0.4, 0.3, 0.3]
     answers = {"ckpt_path": tmp_path / "model.pt", "scans": str(phantoms / datalist["test"][0]["image"])}
     workflow("inference", INFERENCE, output_dir=tmp_path / "answers", **answers).run()
     content = json.loads((tmp_path / "answers" / "predictions.json").read_text())
-    assert content["settings"]["calibration"]["temperature"] == calibration["temperature"]
-    (tmp_path / "calibration.json").unlink()
-    with user_error("no calibration of .*; evaluate the checkpoint first"):
-        workflow("inference", INFERENCE, output_dir=tmp_path, prior=[0.9, 0.05, 0.05], **answers).run()
+    assert content["settings"]["calibration"]["temperature"] == calibration.temperature
+    prior = {"prior": [0.9, 0.05, 0.05]}
+    workflow("inference", INFERENCE, output_dir=tmp_path / "answers", **answers, **prior).run()
+    (rare,) = read_predictions(tmp_path / "answers" / "predictions.csv")
+    assert float(rare["prob_covid_19"]) < float(content["predictions"][0]["prob_covid_19"])
+    assert float(rare["raw_prob_covid_19"]) == content["predictions"][0]["raw_prob_covid_19"]
 
 
 def test_a_fold_is_evaluated_on_scans_that_neither_trained_nor_selected(workflow, phantoms, tmp_path):
@@ -203,7 +214,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(num_workers
     workflow("training", TRAIN, output_dir=interrupted, **long | {"max_epochs": 1}).run()
     workflow("training", TRAIN, output_dir=interrupted, resume=True, **long).run()
     whole, resumed = (torch.load(run / "last_state.pt") for run in (tmp_path / "whole", interrupted))
-    assert whole["progress"] == resumed["progress"] and whole["progress"]["iteration"] == 6
+    assert whole["progress"] == resumed["progress"] and whole["progress"]["iteration"] == 3
     for name, weight in whole["network"].items():
         assert torch.equal(weight, resumed["network"][name]), name
 
@@ -218,25 +229,39 @@ def test_a_second_run_does_not_overwrite_the_first(workflow, tmp_path):
         workflow("training", TRAIN, output_dir=tmp_path / "elsewhere", resume=True).run()
 
 
-def test_a_checkpoint_of_another_network_is_refused_with_the_names_that_differ(workflow, phantoms, tmp_path):
-    other = workflow("inference", INFERENCE, CONFIGS / "recipe_wa_66.yaml", output_dir=tmp_path)
-    torch.save(other.network_def.state_dict(), tmp_path / "model.pt")
-    answers = workflow(
-        "inference",
-        INFERENCE,
-        output_dir=tmp_path,
-        ckpt_path=tmp_path / "model.pt",
-        scans=str(phantoms / "images"),
-    )
-    with user_error(r"does not fit MultiTaskNetwork: \d+ missing \(stages.header"):
-        answers.run()
+def test_a_checkpoint_of_another_network_is_refused_with_the_names_that_differ(
+    workflow, save_model, phantoms, tmp_path
+):
+    """Its model file is bound to the weights by their hash, but says another network than they are of."""
+    described = tmp_path / "parl.pt"
+    save_model(described, spatial_shape=SMALL["spatial_shape"])
+    save_model(tmp_path / "model.pt", "recipe_wa_66.yaml", base="train.yaml", **GRID)
+    ModelFile.of(described).write(tmp_path / "model.pt")
+    answers = {"ckpt_path": tmp_path / "model.pt", "scans": str(phantoms / "images")}
+    with user_error(r"scripts.networks.pa_66_m: does not fit MultiTaskNetwork: \d+ missing \(stages.header|more"):
+        workflow("inference", INFERENCE, output_dir=tmp_path, **answers).run()
 
 
-def test_a_bad_scan_does_not_stop_the_others_and_sets_the_exit_status(workflow, phantoms, tmp_path):
+def test_a_run_without_a_checkpoint_or_without_its_model_file_says_so(workflow, phantoms, save_model, tmp_path):
+    answers = {"ckpt_path": tmp_path / "model.pt", "scans": str(phantoms / "images"), "output_dir": tmp_path}
+    with user_error("model.pt: no such checkpoint; train one, or name yours with --ckpt_path"):
+        workflow("inference", INFERENCE, **answers).run()
+    with user_error("model.pt: no such checkpoint; train one, or name yours with --ckpt_path"):
+        workflow("evaluation", TRAIN, EVALUATE, output_dir=tmp_path).run()
+    save_model(tmp_path / "model.pt", **GRID)
+    (tmp_path / "model.json").unlink()
+    with user_error(r"has no model file model\.json beside it, .*: python -m scripts describe"):
+        workflow("inference", INFERENCE, **answers).run()
+    with user_error(r"has no model file model\.json beside it, .*: python -m scripts describe"):
+        workflow("evaluation", TRAIN, EVALUATE, output_dir=tmp_path).run()
+
+
+def test_a_bad_scan_does_not_stop_the_others_and_sets_the_exit_status(
+    workflow, save_model, phantoms, tmp_path
+):
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(b"not a scan")
-    built = workflow("inference", INFERENCE, output_dir=tmp_path)
-    torch.save(built.network_def.state_dict(), tmp_path / "model.pt")
+    save_model(tmp_path / "model.pt", **GRID)
     good = sorted((phantoms / "images").iterdir())[:2]
     answers = workflow(
         "inference", INFERENCE, output_dir=tmp_path, ckpt_path=tmp_path / "model.pt",
@@ -250,9 +275,10 @@ def test_a_bad_scan_does_not_stop_the_others_and_sets_the_exit_status(workflow, 
     assert rows[1]["reason"].startswith("unreadable") and rows[2]["reason"].startswith("not_found")
 
 
-def test_explaining_adds_a_heat_map_to_each_answer_and_changes_no_answer(workflow, phantoms, tmp_path):
-    built = workflow("inference", INFERENCE, output_dir=tmp_path)
-    torch.save(built.network_def.state_dict(), tmp_path / "model.pt")
+def test_explaining_adds_a_heat_map_to_each_answer_and_changes_no_answer(
+    workflow, save_model, phantoms, tmp_path
+):
+    save_model(tmp_path / "model.pt", **GRID)
     scans = [str(path) for path in sorted((phantoms / "images").iterdir())[:2]]
     common = {"ckpt_path": tmp_path / "model.pt", "scans": scans, "batch_size": 2}
     workflow("inference", INFERENCE, output_dir=tmp_path / "plain", **common).run()
@@ -269,9 +295,8 @@ def test_explaining_adds_a_heat_map_to_each_answer_and_changes_no_answer(workflo
     assert not (tmp_path / "plain" / "heat_maps.csv").exists()
 
 
-def test_explanations_are_measured_against_the_test_list_s_lesions(workflow, tmp_path):
-    built = workflow("inference", INFERENCE, output_dir=tmp_path)
-    torch.save(built.network_def.state_dict(), tmp_path / "model.pt")
+def test_explanations_are_measured_against_the_test_list_s_lesions(workflow, save_model, tmp_path):
+    save_model(tmp_path / "model.pt", **GRID)
     workflow("explanation", TRAIN, EVALUATE, CONFIGS / "explain.yaml", output_dir=tmp_path).run()
     methods = json.loads((tmp_path / "explanation.json").read_text())["methods"]
     groups = [f"attention_group_{group}" for group in range(1, 5)]

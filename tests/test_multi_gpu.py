@@ -11,7 +11,6 @@ from monai.bundle import ConfigWorkflow
 from several_processes import in_processes
 
 from scripts.evaluation import read_predictions
-from scripts.lobes import LobeUNet
 
 ROOT = Path(__file__).parents[1]
 SMALL = {"spatial_shape": [24, 24, 16], "max_epochs": 1, "batches_per_epoch": 2, "num_workers": 0}
@@ -78,7 +77,9 @@ def test_two_processes_end_with_the_same_weights_and_write_them_once_without_pre
     for name, value in saved.items():
         assert (first[name] == value.numpy()).all() and (second[name] == value.numpy()).all(), name
     written = {name if "/" not in name else name.partition("/")[0] for name in files(folder)}
-    assert written == {"environment.json", "history.csv", "last_state.pt", "model.pt", "tensorboard"}
+    assert written == {
+        "environment.json", "history.csv", "last_state.pt", "model.json", "model.pt", "tensorboard",
+    }  # fmt: skip
     assert len((folder / "history.csv").read_text().splitlines()) == 2  # a header and the epoch
     assert len(list((folder / "tensorboard").iterdir())) == 2  # the trainer's and the validator's
     assert json.loads((folder / "environment.json").read_text())["processes"] == 2
@@ -94,14 +95,16 @@ def test_validation_metrics_are_those_of_one_process_to_the_last_bit(trained, da
 
 def test_evaluation_by_two_processes_writes_the_bytes_of_one(trained, data, tmp_path):
     common = {"ckpt_path": trained[0] / "model.pt", **data}
-    calibration = trained[0] / "calibration.json"
+    described = trained[0] / "model.json"
+    untouched = described.read_bytes()
     configs = ("evaluation", "train", "evaluate")
     run(*configs, output_dir=tmp_path / "one", **common)
-    fitted = calibration.read_bytes()
-    calibration.unlink()  # so that the two fit it too
+    fitted = described.read_bytes()
+    assert fitted != untouched
+    described.write_bytes(untouched)  # so that the two fit it too
     both = {"output_dir": tmp_path / "two", **common}
     assert in_processes(lambda: run(*configs, "multi_gpu_evaluate", **both)) == [0, 0]
-    assert calibration.read_bytes() == fitted
+    assert described.read_bytes() == fitted
     assert files(tmp_path / "one") == files(tmp_path / "two")
     for name in ("predictions.csv", "predictions.json", "metrics.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
@@ -134,15 +137,13 @@ def test_inference_by_two_processes_keeps_the_order_and_the_exit_status(trained,
 
 
 @pytest.mark.slow
-def test_lobes_found_by_two_processes_are_those_of_one(phantoms, tmp_path):
+def test_lobes_found_by_two_processes_are_those_of_one(phantoms, save_model, tmp_path):
     shape = {"spatial_shape": [32, 24, 32]}
-    torch.save(
-        LobeUNet((16, 32, 64, 128), 0, shape["spatial_shape"]).state_dict(), tmp_path / "lobe_model.pt"
-    )
+    save_model(tmp_path / "lobe_model.pt", "recipe_lobes_demo.yaml", base="train_lobes.yaml", **shape)
     scans = [str(path) for path in sorted((phantoms / "images").iterdir())[:3]]
     scans.insert(1, str(tmp_path / "missing.nii.gz"))
     common = {"ckpt_path": tmp_path / "lobe_model.pt", "scans": scans, "batch_size": 1, **shape}
-    configs = ("inference", "inference_lobes", "recipe_lobes_demo")
+    configs = ("inference", "inference_lobes")
     assert run(*configs, output_dir=tmp_path / "one", **common) == 1
     both = {"output_dir": tmp_path / "two", **common}
     assert in_processes(lambda: run(*configs, "multi_gpu_inference", **both)) == [1, 0]

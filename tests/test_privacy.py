@@ -5,12 +5,12 @@ import logging
 from pathlib import Path
 
 import pytest
-import torch
 from monai.bundle import ConfigWorkflow
 from scan_writers import write_series
 from toy_chest import chest
 
-from scripts.evaluation import fail_if_refused, read_predictions
+from scripts.answering import fail_if_refused
+from scripts.evaluation import read_predictions
 
 pytest.importorskip("SimpleITK")
 pytest.importorskip("pydicom")
@@ -46,10 +46,11 @@ def inputs(folder):
         file.write_bytes(file.read_bytes().replace(b"-1024", b"ZWEI5"))
 
 
-def test_no_identity_reaches_outputs_messages_or_logs(tmp_path, caplog, capfd):
+def test_no_identity_reaches_outputs_messages_or_logs(save_model, tmp_path, caplog, capfd):
     scans, out = tmp_path / "scans", tmp_path / "out"
     scans.mkdir()
     inputs(scans)
+    save_model(tmp_path / "model.pt", spatial_shape=[32, 32, 24])
     workflow = ConfigWorkflow(
         str(CONFIG),
         workflow_type="inference",
@@ -62,7 +63,6 @@ def test_no_identity_reaches_outputs_messages_or_logs(tmp_path, caplog, capfd):
     )
     with caplog.at_level(logging.DEBUG):
         workflow.initialize()
-        torch.save(workflow.parser.get_parsed_content("network_def").state_dict(), tmp_path / "model.pt")
         workflow.evaluator.run()
         with pytest.raises(SystemExit):
             fail_if_refused(out)

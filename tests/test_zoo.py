@@ -24,11 +24,10 @@ ENDS = [  # chains that a recipe may join, behind the first
     ("train", "evaluate"),
     ("train", "evaluate", "multi_gpu_evaluate"),
     ("train", "evaluate", "explain"),
-    ("train", "evaluate", "ensemble", "external"),
+    ("train", "evaluate", "external"),
     ("inference",),
     ("inference", "multi_gpu_inference"),
     ("inference", "inference_trt"),
-    ("inference", "ensemble"),
     ("inference", "dicom"),
 ]
 LOBE_ENDS = [("train_lobes",), ("inference_lobes",), ("inference_lobes", "multi_gpu_inference")]
