@@ -98,7 +98,9 @@ def test_there_are_recipes_for_the_other_eight_networks():
     }
     assert networks <= names
     for name in networks:
-        assert LOADED[CONFIGS / f"recipe_{name}.yaml"]["+network_def"]["_target_"] == f"scripts.networks.{name}"
+        assert (
+            LOADED[CONFIGS / f"recipe_{name}.yaml"]["+network_def"]["_target_"] == f"scripts.networks.{name}"
+        )
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
@@ -238,11 +240,15 @@ def test_a_checkpoint_of_another_network_is_refused_with_the_names_that_differ(
     save_model(tmp_path / "model.pt", "recipe_wa_66.yaml", base="train.yaml", **GRID)
     ModelFile.of(described).write(tmp_path / "model.pt")
     answers = {"ckpt_path": tmp_path / "model.pt", "scans": str(phantoms / "images")}
-    with user_error(r"scripts.networks.pa_66_m: does not fit MultiTaskNetwork: \d+ missing \(stages.header|more"):
+    with user_error(
+        r"scripts.networks.pa_66_m: does not fit MultiTaskNetwork: \d+ missing \(stages.header|more"
+    ):
         workflow("inference", INFERENCE, output_dir=tmp_path, **answers).run()
 
 
-def test_a_run_without_a_checkpoint_or_without_its_model_file_says_so(workflow, phantoms, save_model, tmp_path):
+def test_a_run_without_a_checkpoint_or_without_its_model_file_says_so(
+    workflow, phantoms, save_model, tmp_path
+):
     answers = {"ckpt_path": tmp_path / "model.pt", "scans": str(phantoms / "images"), "output_dir": tmp_path}
     with user_error("model.pt: no such checkpoint; train one, or name yours with --ckpt_path"):
         workflow("inference", INFERENCE, **answers).run()

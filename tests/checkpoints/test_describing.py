@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from scripts import bundle_root
-from scripts.checkpoints import ModelFile, build_network, describe, model_file_path, read_configs, use_model_file
+from scripts.checkpoints import (
+    ModelFile,
+    build_network,
+    describe,
+    model_file_path,
+    read_configs,
+    use_model_file,
+)
 from scripts.checkpoints.describing import main
 from scripts.errors import UserError, user_error_behind
 from scripts.networks import read_state_dict
@@ -54,7 +61,12 @@ def test_training_and_inference_are_described_alike():
 
 def test_a_short_name_of_monai_s_is_written_in_full():
     parser = parser_of("train.yaml", spatial_shape=[24, 24, 16])
-    parser["network_def"] = {"_target_": "DenseNet121", "spatial_dims": 3, "in_channels": 1, "out_channels": "@num_classes"}
+    parser["network_def"] = {
+        "_target_": "DenseNet121",
+        "spatial_dims": 3,
+        "in_channels": 1,
+        "out_channels": "@num_classes",
+    }
     parser.parse(reset=True)
     part = describe(parser).network
     assert part.target == "monai.networks.nets.DenseNet121" and part.arguments["out_channels"] == 3
@@ -64,7 +76,9 @@ def test_an_argument_that_is_no_data_is_named():
     parser = parser_of("train.yaml")
     parser["network_def::attention"] = "$torch.nn.Identity()"
     parser.parse(reset=True)
-    with pytest.raises(UserError, match="network_def: Identity is no number, text, list or part; a model file"):
+    with pytest.raises(
+        UserError, match="network_def: Identity is no number, text, list or part; a model file"
+    ):
         describe(parser)
 
 
@@ -81,11 +95,24 @@ def test_a_config_with_a_model_file_written_into_it_is_described_as_that_file_sa
 
 def test_the_command_describes_weights_with_knobs_and_recipes(network, tmp_path, capsys):
     files = f"['{CONFIGS}/train.yaml','{CONFIGS}/recipe_demo.yaml']"
-    main([str(tmp_path / "model.pt"), "--config_file", files, "--spatial_shape", "[24,24,16]", "--window", "[40,400]"])
+    main(
+        [
+            str(tmp_path / "model.pt"),
+            "--config_file",
+            files,
+            "--spatial_shape",
+            "[24,24,16]",
+            "--window",
+            "[40,400]",
+        ]
+    )
     described = ModelFile.of(tmp_path / "model.pt")
     assert described.spatial_shape == [24, 24, 16] and described.window == [40, 400]
     assert described.taught_by is None and described.calibration is None
-    assert "model.json: scripts.networks.pa_66_m, grid [24, 24, 16], window [40.0, 400.0], 3 classes" in capsys.readouterr().out
+    assert (
+        "model.json: scripts.networks.pa_66_m, grid [24, 24, 16], window [40.0, 400.0], 3 classes"
+        in capsys.readouterr().out
+    )
     built = build_network(described.network, read_state_dict(tmp_path / "model.pt"))
     x = torch.rand(1, 1, 24, 24, 16)
     with torch.no_grad():
@@ -120,7 +147,10 @@ def test_weights_of_other_programs_are_described_by_the_command_and_answer(kind,
     ("flags", "message"),
     [
         (["--spatial_shap", "[24,24,16]"], "--spatial_shap: no such key in .*; did you mean --spatial_shape"),
-        (["--network_def::_target_", "scripts.networks.wa_66"], "does not fit SingleTaskNetwork|more parameters"),
+        (
+            ["--network_def::_target_", "scripts.networks.wa_66"],
+            "does not fit SingleTaskNetwork|more parameters",
+        ),
         (["--network_def::_target_", "scripts.networks.read_state_dict"], "cannot be built with"),
         (["--spatial_shape", "[24,24]"], "spatial_shape"),
         (["--config_file", "none.yaml"], "none.yaml: no such config file"),
@@ -135,7 +165,15 @@ def test_a_mistake_is_one_line_and_writes_no_file(flags, message, network, tmp_p
 
 
 def test_a_mistake_of_the_command_has_no_traceback(tmp_path):
-    command = [sys.executable, "-m", "scripts", "describe", str(tmp_path / "none.pt"), "--config_file", INFERENCE]
+    command = [
+        sys.executable,
+        "-m",
+        "scripts",
+        "describe",
+        str(tmp_path / "none.pt"),
+        "--config_file",
+        INFERENCE,
+    ]
     done = subprocess.run(command, cwd=bundle_root(), capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith(f"error: {tmp_path}/none.pt: no such checkpoint")
@@ -146,6 +184,8 @@ def test_damaged_weights_are_found_by_the_archive_s_checksums(network, tmp_path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1  # within some tensor
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"model\.pt: not a readable PyTorch checkpoint \(BadZipFile: damaged"):
+    with pytest.raises(
+        UserError, match=r"model\.pt: not a readable PyTorch checkpoint \(BadZipFile: damaged"
+    ):
         main([str(path), "--config_file", INFERENCE, "--spatial_shape", "[24,24,16]"])
     assert not (tmp_path / "model.json").exists()

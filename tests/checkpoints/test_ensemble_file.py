@@ -39,7 +39,9 @@ def test_a_member_with_other_weights_or_none_is_refused(members, tmp_path):
     expected = weights_hash(members[1])
     torch.save({}, members[1])
     assert weights_hash(members[1]) != expected
-    with pytest.raises(UserError, match=r"1/model\.pt: has other weights than those that .*ensemble\.json names"):
+    with pytest.raises(
+        UserError, match=r"1/model\.pt: has other weights than those that .*ensemble\.json names"
+    ):
         EnsembleFile.read(path).checkpoints(path)
     members[1].unlink()
     with pytest.raises(UserError, match=r"names folds/1/model\.pt, which is not there; copy it along"):
@@ -51,7 +53,10 @@ def test_a_member_with_other_weights_or_none_is_refused(members, tmp_path):
     [
         ("{}", "members: Field required"),
         ('{"members": [], "classes": ["a", "b"]}', "members: List should have at least 1 item"),
-        ('{"members": [{"path": "a.pt", "sha256": "abc"}], "classes": []}', "members.0.sha256: String should match"),
+        (
+            '{"members": [{"path": "a.pt", "sha256": "abc"}], "classes": []}',
+            "members.0.sha256: String should match",
+        ),
         ('{"format": 2}', "format: Input should be 1"),
         ('{"members": [], "members": []}', "the key 'members' stands there twice"),
         ("no json", "cannot be read as an ensemble.json"),

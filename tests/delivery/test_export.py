@@ -1,6 +1,6 @@
 import importlib.util
 import json
-from pathlib import Path
+import shutil
 
 import pytest
 import torch
@@ -11,43 +11,26 @@ from scripts.delivery.export import export, main
 from scripts.delivery.forms import FORMS, Form
 from scripts.delivery.parity import allowed_difference, largest_difference
 from scripts.errors import UserError
-from scripts.evaluation import Calibration
-from scripts.networks import da_ca_resnet18, pa_66_m, weights_hash
+from scripts.networks import weights_hash
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 SHAPE = [32, 40, 16]
 NAMES = ["non-pneumonia", "other pneumonia", "COVID-19"]
 PYTORCH = ("torchscript", "torch_export")
-NETWORKS = {"pa_66_m": pa_66_m, "da_ca_resnet18": da_ca_resnet18}
 # torch 2.13 deprecates this of its own; its ONNX export copies such objects.
 pytestmark = pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")
 HAS_ONNX = importlib.util.find_spec("onnxruntime") is not None
 
 
-def calibrate(ckpt_path, sha256):
-    """Write a calibration with the temperature 1.25 beside a checkpoint."""
-    prior, fitted_on = [0.4, 0.3, 0.3], {"scans": 7}
-    stored = Calibration(NAMES, 1.25, False, prior, 0.95, {}, fitted_on, checkpoint_sha256=sha256)
-    stored.write(ckpt_path.with_name("calibration.json"))
-
-
 @pytest.fixture(scope="module", params=["pa_66_m", pytest.param("da_ca_resnet18", marks=pytest.mark.slow)])
-def exported(request, phantoms, tmp_path_factory):
+def exported(request, phantoms, tmp_path_factory, save_model, calibration_record):
     """A network's checkpoint, its exports on two phantoms, and their record."""
     folder = tmp_path_factory.mktemp(request.param)
-    torch.manual_seed(0)
-    network = NETWORKS[request.param](spatial_shape=SHAPE).eval()
-    torch.save(network.state_dict(), folder / "model.pt")
-    calibrate(folder / "model.pt", weights_hash(folder / "model.pt"))
-    recipe = folder / "recipe_small.yaml"
-    recipe.write_text(f"spatial_shape: {SHAPE}\nnetwork_def::_target_: scripts.networks.{request.param}\n")
+    facts = {"calibration": calibration_record(1.25)}
+    override = {"spatial_shape": SHAPE, "network_def::_target_": f"scripts.networks.{request.param}"}
+    network = save_model(folder / "model.pt", facts=facts, **override)
     scans = sorted((phantoms / "images").iterdir())[:2]
     forms = PYTORCH if not HAS_ONNX else tuple(FORMS)
-    return (
-        folder,
-        network,
-        export(folder / "model.pt", folder, [CONFIGS / "inference.yaml", recipe], scans, forms),
-    )
+    return folder, network, export(folder / "model.pt", folder, scans, forms)
 
 
 def test_the_record_names_weights_classes_temperature_and_scans(exported):
@@ -71,7 +54,7 @@ def test_exports_answer_batches_of_any_size_as_the_network_does(exported):
         torch.testing.assert_close(answers, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_torchscript_carries_the_config_with_its_recipe_and_the_metadata(exported):
+def test_torchscript_carries_the_config_of_its_model_file_and_the_metadata(exported):
     folder, _, record = exported
     _, metadata, _ = load_net_with_metadata(str(folder / "model.ts"))
     config = load_bundle_config(str(folder / "model.ts"), "inference.json")
@@ -107,27 +90,35 @@ def test_a_form_that_answers_differently_is_an_error(exported, phantoms, monkeyp
     folder, network, _ = exported
     wrong = {"torch_export": Form("model.pt2", lambda *_: None, lambda _: lambda grids: network(grids) + 0.1)}
     monkeypatch.setattr("scripts.delivery.export.FORMS", wrong)
-    configs = [CONFIGS / "inference.yaml", folder / "recipe_small.yaml"]
     scans = sorted((phantoms / "images").iterdir())[:1]
     with pytest.raises(UserError, match=r"model\.pt2: logits differ from the network's by 0\.1, over"):
-        export(folder / "model.pt", folder, configs, scans, wrong)
+        export(folder / "model.pt", folder, scans, wrong)
 
 
 def test_a_scan_that_is_refused_is_named(exported, tmp_path):
     folder, _, _ = exported
-    configs = [CONFIGS / "inference.yaml", folder / "recipe_small.yaml"]
     with pytest.raises(UserError, match=r"gone\.nii\.gz"):
-        export(folder / "model.pt", tmp_path, configs, [tmp_path / "gone.nii.gz"], PYTORCH)
+        export(folder / "model.pt", tmp_path, [tmp_path / "gone.nii.gz"], PYTORCH)
 
 
-def test_the_calibration_of_another_checkpoint_is_refused(exported, tmp_path):
-    folder, network, _ = exported
-    torch.save(network.state_dict(), tmp_path / "model.pt")
-    calibrate(tmp_path / "model.pt", "0" * 64)
-    configs = [CONFIGS / "inference.yaml", folder / "recipe_small.yaml"]
-    with pytest.raises(UserError, match=r"calibration\.json: belongs to other weights than .*model\.pt"):
-        export(tmp_path / "model.pt", tmp_path / "export", configs, forms=PYTORCH)
+def test_the_model_file_of_another_checkpoint_is_refused(exported, save_model, tmp_path):
+    folder, _, _ = exported
+    save_model(tmp_path / "model.pt", spatial_shape=SHAPE, seed=1)
+    shutil.copy(folder / "model.json", tmp_path / "model.json")
+    with pytest.raises(UserError, match=r"model\.pt: is not the checkpoint that model\.json describes"):
+        export(tmp_path / "model.pt", tmp_path / "export", forms=PYTORCH)
     assert not list((tmp_path / "export").iterdir())
+
+
+def test_the_carried_config_builds_the_network_without_the_model_file(exported, tmp_path):
+    folder, network, _ = exported
+    config = load_bundle_config(str(folder / "model.ts"), "inference.json")
+    config["ckpt_path"] = str(tmp_path / "none.pt")
+    built = config.get_parsed_content("network_def")
+    built.load_state_dict(torch.load(folder / "model.pt"))
+    grids = torch.rand(1, 1, *SHAPE)
+    with torch.no_grad():
+        assert torch.equal(built.eval()(grids), network(grids))
 
 
 def test_the_difference_is_the_largest_over_single_scans_and_the_whole_batch():

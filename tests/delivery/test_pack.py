@@ -1,8 +1,6 @@
 import json
 import shutil
 import zipfile
-from dataclasses import replace
-from pathlib import Path
 
 import monai.bundle
 import pytest
@@ -10,45 +8,37 @@ import torch
 import yaml
 from monai.bundle import ConfigParser, load_bundle_config
 
+from scripts.checkpoints import ModelFile, TaughtBy, describe, read_configs
 from scripts.delivery.pack import NAME, main, pack
 from scripts.errors import UserError
-from scripts.evaluation import Calibration
-from scripts.networks import pa_66_m, wa_66, weights_hash
+from scripts.networks import wa_66, weights_hash
 
-ROOT = Path(__file__).parents[2]
-RECIPE = ROOT / "configs" / "recipe_demo.yaml"
-SHAPE = (40, 40, 32)  # of that recipe
+SHAPE = [40, 40, 32]  # of recipe_demo.yaml
+
+
+HASHES = TaughtBy(training=["ab" * 32], validation=["cd" * 32])
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def checkpoint(tmp_path_factory, save_model, calibration_record):
     folder = tmp_path_factory.mktemp("run")
-    torch.save(pa_66_m(spatial_shape=SHAPE).state_dict(), folder / "model.pt")
-    calibration().write(folder / "calibration.json")
+    facts = {"calibration": calibration_record(1.5), "taught_by": HASHES}
+    save_model(folder / "model.pt", "recipe_demo.yaml", base="train.yaml", facts=facts, window=[-600, 1600])
     return folder / "model.pt"
-
-
-def calibration(**changes):
-    fitted = Calibration(["a", "b", "c"], 1.5, False, [0.4, 0.3, 0.3], 0.95, {}, {"scans": 7})
-    return replace(fitted, **changes)
 
 
 @pytest.fixture(scope="module")
 def release(checkpoint, tmp_path_factory):
     """The folder of a release: its zip, its large_files.yml, and the zip unpacked."""
     folder = tmp_path_factory.mktemp("release")
-    with zipfile.ZipFile(
-        pack(checkpoint, folder, recipe=[RECIPE], url="https://example.org/model.pt")
-    ) as archive:
+    with zipfile.ZipFile(pack(checkpoint, folder, url="https://example.org/model.pt")) as archive:
         archive.extractall(folder)
     return folder
 
 
 def test_the_same_input_gives_the_same_bytes(checkpoint, release, tmp_path):
     shutil.copytree(checkpoint.parent, tmp_path / "later")  # other dates
-    again = pack(
-        tmp_path / "later" / "model.pt", tmp_path, recipe=[RECIPE], url="https://example.org/model.pt"
-    )
+    again = pack(tmp_path / "later" / "model.pt", tmp_path, url="https://example.org/model.pt")
     assert weights_hash(again) == weights_hash(release / f"{NAME}.zip")
 
 
@@ -59,7 +49,7 @@ def test_all_lies_in_one_folder_of_the_release_s_name_without_what_python_leaves
     inside = {name.partition("/")[2] for name in names}
     assert {"LICENSE", "configs/metadata.json", "configs/inference.json", "configs/train.json"} <= inside
     assert {"docs/README.md", "docs/data_license.txt", "scripts/__init__.py", "models/model.pt"} <= inside
-    assert Calibration.read(release / NAME / "models" / "calibration.json") == calibration()
+    assert ModelFile.of(release / NAME / "models" / "model.pt").calibration.temperature == 1.5
 
 
 def test_large_files_name_the_weights_by_their_hash(checkpoint, release):
@@ -81,36 +71,54 @@ def test_load_bundle_config_reads_folder_and_zip_alike(release):
         load_bundle_config(str(path), "inference.json") for path in (release / NAME, release / f"{NAME}.zip")
     )
     assert folder.get() == archive.get()
-    assert folder["_meta_::network_data_format::inputs::image::spatial_shape"] == list(SHAPE)
-    assert folder["spatial_shape"] == list(SHAPE)
+    assert folder["_meta_::network_data_format::inputs::image::spatial_shape"] == SHAPE
+    assert folder["spatial_shape"] == SHAPE
 
 
 @pytest.mark.parametrize("name", ["train", "inference"])
 def test_a_release_s_config_is_enough_alone_for_clients_that_read_no_metadata(release, name):
     parser = ConfigParser(json.loads((release / NAME / "configs" / f"{name}.json").read_text()))
     assert parser.get_parsed_content("num_classes") == 3
-    assert parser["_meta_::network_data_format::inputs::image::spatial_shape"] == list(SHAPE)
+    assert parser["_meta_::network_data_format::inputs::image::spatial_shape"] == SHAPE
 
 
-def test_weights_that_do_not_fit_are_not_packed(tmp_path, capsys):
+def test_config_metadata_and_model_file_of_a_release_say_the_same(release, checkpoint):
+    """Three texts hold the same facts, for three kinds of clients; here it shows when two disagree."""
+    described = ModelFile.of(release / NAME / "models" / "model.pt")
+    assert described == ModelFile.of(checkpoint)
+    for name in ("train", "inference"):
+        parser = read_configs([release / NAME / "configs" / f"{name}.json"])
+        facts = {"network", "spatial_shape", "window", "region", "inferer", "classes"}
+        parser["ckpt_path"] = "none.pt"
+        assert describe(parser).model_dump(include=facts) == described.model_dump(include=facts), name
+        output = parser["_meta_::network_data_format::outputs::pred"]
+        assert list(output["channel_def"].values()) == described.classes
+        assert output["num_channels"] == len(described.classes)
+        image = parser["_meta_::network_data_format::inputs::image"]
+        assert image["spatial_shape"] == described.spatial_shape
+
+
+def test_the_scans_that_taught_it_are_told_unless_withheld(release, checkpoint, tmp_path):
+    assert ModelFile.of(release / NAME / "models" / "model.pt").taught_by == HASHES
+    main(["--ckpt_path", str(checkpoint), "--output_dir", str(tmp_path), "--withhold_scans"])
+    with zipfile.ZipFile(tmp_path / f"{NAME}.zip") as archive:
+        archive.extractall(tmp_path)
+        assert not [name for name in archive.namelist() if b"ab" * 32 in archive.read(name)]
+    assert ModelFile.of(tmp_path / NAME / "models" / "model.pt").taught_by is None
+
+
+def test_weights_that_do_not_fit_are_not_packed(tmp_path, save_model):
+    save_model(tmp_path / "parl.pt", spatial_shape=SHAPE)
     torch.save(wa_66(spatial_shape=SHAPE).state_dict(), tmp_path / "model.pt")
-    with pytest.raises(UserError, match="does not fit MultiTaskNetwork"):
-        main(
-            [
-                "--ckpt_path",
-                str(tmp_path / "model.pt"),
-                "--output_dir",
-                str(tmp_path),
-                "--recipe",
-                str(RECIPE),
-            ]
-        )
+    ModelFile.of(tmp_path / "parl.pt").write(tmp_path / "model.pt")
+    with pytest.raises(UserError, match="does not fit MultiTaskNetwork|more parameters than the checkpoint"):
+        main(["--ckpt_path", str(tmp_path / "model.pt"), "--output_dir", str(tmp_path)])
     assert not list(tmp_path.glob("*.zip"))
 
 
-def test_the_calibration_of_another_checkpoint_is_not_packed(checkpoint, tmp_path):
-    shutil.copy(checkpoint, tmp_path / "model.pt")
-    calibration(checkpoint_sha256="0" * 64).write(tmp_path / "calibration.json")
-    with pytest.raises(UserError, match=r"calibration\.json: belongs to other weights than .*model\.pt"):
-        pack(tmp_path / "model.pt", tmp_path, recipe=[RECIPE])
+def test_the_model_file_of_another_checkpoint_is_not_packed(checkpoint, tmp_path, save_model):
+    save_model(tmp_path / "model.pt", spatial_shape=SHAPE, seed=1)
+    shutil.copy(checkpoint.with_suffix(".json"), tmp_path / "model.json")
+    with pytest.raises(UserError, match=r"model\.pt: is not the checkpoint that model\.json describes"):
+        pack(tmp_path / "model.pt", tmp_path)
     assert not list(tmp_path.glob("*.zip"))

@@ -1,19 +1,17 @@
 """Lobes on their way into a segmentation: numbered by another program, found by the network, or wrong."""
 
-from types import SimpleNamespace
-
 import nibabel
 import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
 
-from scripts.delivery.dicom import DicomWriter, frames_on_source, read_source
+from scripts.answering import Predictor
+from scripts.delivery.dicom import DicomObjects, frames_on_source, read_source
 from scripts.delivery.dicom.__main__ import main
 from scripts.delivery.dicom.lobes import lobes_on_source
 from scripts.errors import UserError
-from scripts.explanation import default_method
-from scripts.lobes import LABEL_TABLES, LOBES, LobeMap, LobeUNet, pack_lobes
+from scripts.lobes import LABEL_TABLES, LOBES, LobeMap, pack_lobes
 from scripts.networks import weights_hash
 from scripts.phantoms import draw_phantom
 from scripts.phantoms.dicom_series import write_dicom_series
@@ -21,7 +19,6 @@ from scripts.scans import Scan
 
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("highdicom")
-NAMES = ["non-pneumonia", "other pneumonia", "COVID-19"]
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +85,11 @@ def test_a_numbering_that_no_table_has_is_refused_by_where_its_lobes_lie(chest):
         lobes_on_source(source, LobeMap(lower_first, own.affine))
 
 
-def test_segments_name_the_lobe_network_by_its_weights_and_a_mask_s_maker_as_unknown(run, tmp_path):
-    torch.save(LobeUNet((4, 8), 0, (24, 16, 20)).state_dict(), tmp_path / "lobe_model.pt")
+def test_segments_name_the_lobe_network_by_its_weights_and_a_mask_s_maker_as_unknown(
+    run, save_model, tmp_path
+):
+    small = {"network_def::channels": [4, 8], "network_def::residual_units": 0, "spatial_shape": [24, 16, 20]}
+    save_model(tmp_path / "lobe_model.pt", base="inference_lobes.yaml", **small)
     sha256 = weights_hash(tmp_path / "lobe_model.pt")
     found = run("bundle", "--lobe_ckpt_path", tmp_path / "lobe_model.pt")
     given = run("bundle")
@@ -112,28 +112,24 @@ def test_a_checkpoint_of_another_network_is_not_named(run, tmp_path):
 
 
 @pytest.fixture
-def answered(chest, tmp_path):
+def answered(chest, save_model, tmp_path):
     """Write an item's results as `run inference` does; return the folder, and what its objects are."""
-    torch.save({"weight": torch.zeros(3)}, tmp_path / "model.pt")
-    writer = DicomWriter(
-        tmp_path, NAMES, tmp_path / "model.pt", "0.1.0", default_method(torch.nn.Identity()),
-        lobe_labels="totalsegmentator",
-    )  # fmt: skip
+    save_model(tmp_path / "model.pt", spatial_shape=[24, 24, 16])
+    predictor = Predictor(tmp_path / "model.pt", lobe_labels="totalsegmentator")
+    sink = DicomObjects(tmp_path, "0.1.0")
     folder, phantom = chest
-    answer = {
-        "image": "series", "prob_non_pneumonia": 0.1, "prob_other_pneumonia": 0.2, "prob_covid_19": 0.7,
-        "prediction": "COVID-19", "abstain": False, "reason": "", "flags": "",
-    }  # fmt: skip
 
     def write(packed="", **entries):
         meta = {
-            "path": str(folder / "series"), "series": "", "lobes": packed,
+            "path": str(folder / "series"), "series": "", "lobes": packed, "flags": "", "intensity": "HU",
             "original_shape": torch.tensor(phantom.lobes.shape),
             "original_affine": torch.from_numpy(phantom.affine),
         }  # fmt: skip
-        item = {"image": MetaTensor(torch.zeros(1, 4, 3, 2), meta=meta), "name": "series", "answer": answer}
-        writer.start()
-        writer.add(SimpleNamespace(state=SimpleNamespace(batch=[item | entries])))
+        item = {"image": MetaTensor(torch.zeros(1, 4, 3, 2), meta=meta), "name": "series", "position": 0}
+        item |= {"refusal": {"code": "", "message": ""}, **entries}
+        sink.start(predictor)
+        for answer in predictor.answers([item], torch.tensor([[0.1, 0.2, 0.7]])):
+            sink.take(answer)
         return {path.stem: pydicom.dcmread(path) for path in (tmp_path / "dicom").rglob("*.dcm")}
 
     return write

@@ -2,10 +2,12 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from scripts.answering import Answer
 from scripts.delivery.dicom import (
     Producer,
     classification_report,
@@ -22,10 +24,12 @@ hd = pytest.importorskip("highdicom")
 pydicom = pytest.importorskip("pydicom")
 NAMES = ["non-pneumonia", "other pneumonia", "COVID-19"]
 PRODUCER = Producer("0.1.0", "ab" * 32, "MultiTaskNetwork")
-ANSWER = {
-    "image": "series", "prob_non_pneumonia": 0.1, "prob_other_pneumonia": 0.2, "prob_covid_19": 0.7,
-    "prediction": "COVID-19", "abstain": False, "reason": "", "flags": "",
-}  # fmt: skip
+PROBABILITIES = dict(zip(NAMES, (0.1, 0.2, 0.7), strict=True))
+ANSWER = Answer(
+    name="series", position=0, path="series", series="", patient="", label=None, classes=tuple(NAMES),
+    probabilities=PROBABILITIES, raw=PROBABILITIES, above_threshold=(), abstain=False, reason="", refusal="",
+    read_flags=(), content_hash="", intensity="HU",
+)  # fmt: skip
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -158,7 +162,7 @@ def test_the_caption_is_whole_and_legible_on_a_narrow_slice(source, heat, name):
 
 
 def test_the_report_holds_each_probability_and_who_gave_it(source, tmp_path):
-    report = saved(classification_report(source, ANSWER, NAMES, PRODUCER), tmp_path)
+    report = saved(classification_report(source, ANSWER, PRODUCER), tmp_path)
     lines = text(report)
     wanted = [f"Probability: {value} (no units)" for value in (0.1, 0.2, 0.7)]
     assert [line for line in lines if line.startswith("Probability:")] == wanted
@@ -174,14 +178,15 @@ def test_the_report_holds_each_probability_and_who_gave_it(source, tmp_path):
 
 @pytest.mark.parametrize("probability", [0.05, 0.95])
 def test_no_report_states_the_disease_as_a_finding(source, probability, tmp_path):
-    answer = ANSWER | {"prob_covid_19": probability}
-    report = str(saved(classification_report(source, answer, NAMES, PRODUCER), tmp_path))
+    rest = (1 - probability) / 2
+    answer = replace(ANSWER, probabilities=dict(zip(NAMES, (rest, rest, probability), strict=True)))
+    report = str(saved(classification_report(source, answer, PRODUCER), tmp_path))
     assert "121071" not in report and "840539006" not in report
 
 
 def test_an_abstention_is_indeterminate_and_says_why(source, tmp_path):
-    answer = ANSWER | {"abstain": True, "reason": "uncertain: the highest probability 0.700 is under 0.9"}
-    lines = text(saved(classification_report(source, answer, NAMES, PRODUCER), tmp_path))
+    answer = replace(ANSWER, abstain=True, reason="uncertain: the highest probability 0.700 is under 0.9")
+    lines = text(saved(classification_report(source, answer, PRODUCER), tmp_path))
     assert "Most probable class: Indeterminate (82334004, SCT)" in lines
     assert "Comment: Abstained: uncertain: the highest probability 0.700 is under 0.9" in lines
     assert not any("covid_19" in line for line in lines)
@@ -189,12 +194,12 @@ def test_an_abstention_is_indeterminate_and_says_why(source, tmp_path):
 
 def test_a_refused_scan_has_no_report(source):
     with pytest.raises(ValueError, match="was refused"):
-        classification_report(source, ANSWER | {"prediction": ""}, NAMES, PRODUCER)
+        classification_report(source, replace(ANSWER, probabilities={}), PRODUCER)
 
 
 def objects(source, lobes, heat):
     return [
-        classification_report(source, ANSWER, NAMES, PRODUCER),
+        classification_report(source, ANSWER, PRODUCER),
         lobe_segmentation(source, lobes, PRODUCER),
         lobe_segmentation(source, lobes, Producer("0.1.0")),
         heat_parametric_map(source, heat, "COVID-19", PRODUCER),

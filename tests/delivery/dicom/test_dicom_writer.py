@@ -5,29 +5,28 @@ from pathlib import Path
 
 import nibabel
 import pytest
-import torch
 from monai.bundle import ConfigWorkflow
 
 from scripts import bundle_root
-from scripts.delivery.dicom import DicomWriter, frames_on_source, read_source
+from scripts.delivery.dicom import DicomObjects, frames_on_source, read_source
 from scripts.delivery.dicom.pictures import draw_objects
 from scripts.errors import UserError
 from scripts.evaluation import read_predictions
-from scripts.explanation import default_method
-from scripts.networks import pa_66_m
 from scripts.phantoms import draw_phantom
 from scripts.phantoms.dicom_series import write_dicom_series
 
 SHAPE = (24, 24, 16)
 
 
-def test_inference_answers_a_series_in_dicom_and_says_in_a_line_why_not_another_scan(tmp_path, capsys):
+def test_inference_answers_a_series_in_dicom_and_says_in_a_line_why_not_another_scan(
+    save_model, tmp_path, capsys
+):
     pydicom = pytest.importorskip("pydicom")
     pytest.importorskip("highdicom")
     phantom = draw_phantom(1, 2, shape=(64, 56, 40), orientation="LPS")
     write_dicom_series(phantom.hounsfield, phantom.affine, tmp_path / "series")
     nibabel.save(nibabel.Nifti1Image(phantom.hounsfield, phantom.affine), tmp_path / "scan.nii.gz")
-    torch.save(pa_66_m(spatial_shape=SHAPE).state_dict(), tmp_path / "model.pt")
+    save_model(tmp_path / "model.pt", spatial_shape=list(SHAPE))
     configs = [str(Path(bundle_root(), "configs", f"{name}.yaml")) for name in ("inference", "dicom")]
     workflow = ConfigWorkflow(
         configs, workflow_type="inference", run_id="inference", logging_file=False, num_workers=0,
@@ -46,7 +45,8 @@ def test_inference_answers_a_series_in_dicom_and_says_in_a_line_why_not_another_
     heat = nibabel.load(tmp_path / "out" / second["heat_map"]).get_fdata()
     if heat.any():
         dataset = pydicom.dcmread(folder / "heat_map.dcm")
-        assert abs(frames_on_source(source, dataset)[1] - heat).max() < 1e-6
+        difference = abs(frames_on_source(source, dataset)[1] - heat).max()
+        assert 0 < difference <= 0.5 / 254 + 1e-6  # floats here, 255 steps in the NIfTI
     written = {path.name for path in draw_objects(source, folder, tmp_path / "pictures")}
     assert "report.txt" in written and len(written) == len(list(folder.iterdir()))
     assert second["prediction"] in (tmp_path / "pictures" / "report.txt").read_text()
@@ -55,4 +55,4 @@ def test_inference_answers_a_series_in_dicom_and_says_in_a_line_why_not_another_
 def test_without_highdicom_the_run_ends_before_it_starts(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(UserError, match=r"pip install -r requirements-dicom.txt"):
-        DicomWriter(tmp_path, ["a", "b"], tmp_path / "model.pt", "0.1.0", default_method(torch.nn.Identity()))
+        DicomObjects(tmp_path, "0.1.0")
