@@ -85,13 +85,13 @@ def test_nor_is_what_stands_within_a_part(kind, tmp_path):
 @pytest.mark.parametrize("target", ["os.system", "scripts.networks.FlipInferer", "scripts.transforms.read_scan",
                                     "scripts.lobes.LobeMap", "scripts.transforms.ScanDataset"])  # fmt: skip
 def test_regions_come_from_their_own_list(target):
-    with pytest.raises(UserError, match="is no region of scripts.transforms, scripts.lobes"):
+    with pytest.raises(UserError, match=r"is no region of scripts\.transforms, scripts\.lobes"):
         build_region(Part(target=target))
 
 
 @pytest.mark.parametrize("target", ["os.system", "scripts.networks.pa_66_m", "monai.inferers.utils.F"])
 def test_inferers_come_from_their_own_list(target):
-    with pytest.raises(UserError, match="is no inferer of scripts.networks, monai.inferers"):
+    with pytest.raises(UserError, match=r"is no inferer of scripts\.networks, monai\.inferers"):
         build_inferer(Part(target=target))
 
 

@@ -111,7 +111,7 @@ def test_weights_that_do_not_fit_are_not_packed(tmp_path, save_model):
     save_model(tmp_path / "parl.pt", spatial_shape=SHAPE)
     torch.save(wa_66(spatial_shape=SHAPE).state_dict(), tmp_path / "model.pt")
     ModelFile.of(tmp_path / "parl.pt").write(tmp_path / "model.pt")
-    with pytest.raises(UserError, match="does not fit MultiTaskNetwork|more parameters than the checkpoint"):
+    with pytest.raises(UserError, match=r"does not fit MultiTaskNetwork|more parameters than the checkpoint"):
         main(["--ckpt_path", str(tmp_path / "model.pt"), "--output_dir", str(tmp_path)])
     assert not list(tmp_path.glob("*.zip"))
 
