@@ -1,5 +1,6 @@
 """One object that answers for a scan: in a notebook, in a service, and in ``run inference``."""
 
+import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache, cached_property, partial
@@ -38,7 +39,8 @@ class Predictor:
             model file says.
         prior: shares of the classes where the scans come from; None: as in training.
         abstain_below: abstain when the highest probability is lower.
-        method: makes a heat map's method from the network; None takes the papers' own.
+        method: makes a heat map's method from the network, and from the model's ``window`` where it takes
+            one; None takes the papers' own.
         lobe_ckpt_path: of the lobe network, where the model needs one; None looks beside the checkpoint.
         lobe_labels: how lobe masks are numbered, a key of ``scripts.lobes.LABEL_TABLES``.
         explain_target: index of the class that heat maps explain; None: the predicted one.
@@ -98,7 +100,9 @@ class Predictor:
     @cached_property
     def method(self) -> HeatMapMethod:
         """What makes heat maps."""
-        return self.make_method(self.network, window=self.model.windows[0])
+        takes_window = "window" in inspect.signature(self.make_method).parameters
+        window = {"window": self.model.windows[0]} if takes_window else {}
+        return self.make_method(self.network, **window)
 
     def __call__(self, scan: Any, explain: bool = False, **declared: Any) -> Answer:
         """Answer for one scan.

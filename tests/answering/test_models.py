@@ -76,7 +76,9 @@ def test_a_plain_list_is_not_calibrated_and_an_ensemble_file_has_its_own_calibra
 def test_members_that_differ_in_classes_are_refused(members, save_model, tmp_path):
     classes = {"classes": {"0": "no finding", "1": "mild", "2": "severe"}}
     save_model(tmp_path / "severity.pt", spatial_shape=[24, 24, 16], **classes)
-    with pytest.raises(UserError, match=r"severity\.pt: its classes are no finding, mild, severe; those of .*0\.pt"):
+    with pytest.raises(
+        UserError, match=r"severity\.pt: its classes are no finding, mild, severe; those of .*0\.pt"
+    ):
         Predictor([members[0], tmp_path / "severity.pt"])
 
 
@@ -100,7 +102,11 @@ def test_an_ensemble_was_taught_by_the_scans_of_all_members_and_unknown_where_on
     save_model, tmp_path
 ):
     hashes = ["ab" * 32, "cd" * 32, "ef" * 32]
-    taught = [TaughtBy(training=hashes[:1], validation=hashes[1:2]), TaughtBy(training=hashes[2:], validation=[]), None]
+    taught = [
+        TaughtBy(training=hashes[:1], validation=hashes[1:2]),
+        TaughtBy(training=hashes[2:], validation=[]),
+        None,
+    ]
     paths = [tmp_path / f"{number}.pt" for number in range(3)]
     for path, one in zip(paths, taught, strict=True):
         save_model(path, spatial_shape=[24, 24, 16], facts={"taught_by": one})
@@ -116,7 +122,9 @@ def test_members_of_other_grids_are_explained_one_at_a_time(members, scans):
 
 def test_a_change_of_the_code_from_file_to_grid_is_recorded(save_model, tmp_path):
     save_model(tmp_path / "model.pt", spatial_shape=[24, 24, 16])
-    assert Predictor(tmp_path / "model.pt").settings()["model"]["members"][0]["preprocessing_changed"] is False
+    assert (
+        Predictor(tmp_path / "model.pt").settings()["model"]["members"][0]["preprocessing_changed"] is False
+    )
     described = ModelFile.of(tmp_path / "model.pt")
     described.model_copy(update={"preprocessing_sha256": "ab" * 32}).write(tmp_path / "model.pt")
     assert Predictor(tmp_path / "model.pt").settings()["model"]["members"][0]["preprocessing_changed"] is True

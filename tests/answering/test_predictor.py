@@ -6,6 +6,7 @@ import subprocess
 import sys
 import weakref
 import zipfile
+from functools import partial
 
 import nibabel
 import numpy as np
@@ -16,6 +17,7 @@ from scan_writers import write_series
 from scripts import bundle_root
 from scripts.answering import Answer, Predictor
 from scripts.errors import UserError
+from scripts.explanation import AttentionMap, Occlusion
 from scripts.networks import FlipInferer
 from scripts.phantoms import draw_phantom
 
@@ -56,9 +58,7 @@ def test_a_scan_has_one_answer_whatever_holds_it(kind, scan, predictor):
     assert found.content_hash == expected.content_hash != ""
 
 
-@pytest.mark.xfail(
-    strict=False, reason="scripts.scans reads arrays once the branch that adds them is merged"
-)
+@pytest.mark.xfail(strict=False, reason="scripts.scans reads arrays once the branch that adds them is merged")
 def test_an_array_with_its_affine_is_a_scan(scan, predictor):
     expected, found = predictor(scan["file"]), predictor(scan["array"])
     assert values(found) == pytest.approx(values(expected), abs=1e-6)
@@ -100,6 +100,12 @@ def test_explaining_on_demand_is_explaining_at_once(scan, predictor):
     assert np.array_equal(at_once.explanation.array, later.explanation.array)
     assert at_once.explanation.heat_map.scale == later.explanation.heat_map.scale
     assert at_once.raw == later.raw and at_once.explanation.target == later.explanation.target
+
+
+def test_a_method_of_heat_maps_gets_the_model_s_window_where_it_takes_one(save_model, checkpoint, tmp_path):
+    save_model(tmp_path / "model.pt", spatial_shape=[24, 24, 16], window=[-700, 1000])
+    assert Predictor(tmp_path / "model.pt", method=Occlusion).method.fill == pytest.approx(0.35)
+    assert Predictor(checkpoint, method=partial(AttentionMap, group=2)).method.name == "attention_group_2"
 
 
 def test_a_folder_of_several_scans_is_not_one_answer(lists, predictor):
@@ -177,12 +183,16 @@ def test_a_model_whose_inferer_flips_is_answered_with_flips(save_model, scan, tm
     assert values(own(scan["file"])) != pytest.approx(values(predictor(scan["file"])), abs=1e-7)
 
 
-@pytest.mark.xfail(strict=False, reason="scripts.evaluation imports jinja2 until its pages are their own room")
+@pytest.mark.xfail(
+    strict=False, reason="scripts.evaluation imports jinja2 until its pages are their own room"
+)
 def test_an_answer_needs_neither_pandas_nor_jinja2(checkpoint, scan):
     code = (
         "import sys; from scripts.answering import Predictor; "
         f"assert Predictor({str(checkpoint)!r})({str(scan['file'])!r}).prediction; "
         "assert not {'pandas', 'jinja2'} & set(sys.modules), {'pandas', 'jinja2'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=bundle_root(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=bundle_root(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
