@@ -1,9 +1,11 @@
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from scripts import bundle_root
 from scripts.command_line import CommandLine, begin_run
 from scripts.errors import UserError
 
@@ -88,3 +90,24 @@ def test_what_the_command_line_gives_outweighs_the_file_of_arguments(tmp_path):
     )
     line = CommandLine.of([MONAI, "run", "--args_file", str(tmp_path / "arguments.json"), "--seed", "3"])
     assert line.files == ("a.yaml",) and line.overrides == {"seed": 3, "max_epochs": 2}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["recipe_sa_66", "train"], "comes before its base"),
+        (["train", "inference"], "are both bases; name one of them"),
+        pytest.param(
+            ["recipe_demo"],
+            "an overlay alone",
+            marks=pytest.mark.xfail(reason="MONAI finds no run in it, and stops before any of our code runs"),
+        ),
+    ],
+)
+def test_configs_in_the_wrong_order_end_the_command_in_one_line(names, message, tmp_path):
+    files = str([f"configs/{name}.yaml" for name in names])
+    command = [sys.executable, "-m", "monai.bundle", "run", "training", "--config_file", files]
+    command += ["--output_dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=bundle_root(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert message in done.stderr.strip().splitlines()[-1]

@@ -1,7 +1,6 @@
 """calibration.json: the temperature and thresholds that travel beside a checkpoint."""
 
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +15,8 @@ from .calibration import fit_temperature, with_prior, with_temperature
 from .table import PredictionTable
 from .thresholds import sensitivity_threshold
 
-__all__ = ["Calibration", "OtherWeights", "StoredCalibration", "calibration_file", "fit_calibration"]
+__all__ = ["Calibration", "OtherWeights", "calibration_file", "fit_calibration"]
 
-logger = logging.getLogger(__name__)
 SENSITIVITY = 0.95
 
 
@@ -144,60 +142,3 @@ def fit_calibration(
         fitted_on={"source": table.source, "scans": len(table), "patients": len(set(table.patients))},
         checkpoint_sha256=None if ckpt_path is None else weights_hash(ckpt_path),
     )
-
-
-class StoredCalibration:
-    """The calibration beside a checkpoint, where there is one, as the writer of predictions applies it.
-
-    Args:
-        ckpt_path: the weights.
-        prior: shares of the classes where the scans come from; None leaves those of the training batches.
-        path: of the calibration; None looks beside the checkpoint.
-    """
-
-    def __init__(
-        self,
-        ckpt_path: str | Path,
-        prior: Sequence[float] | None = None,
-        path: str | Path | None = None,
-    ) -> None:
-        if prior is not None and (min(prior) <= 0 or abs(sum(prior) - 1) > 1e-6):
-            raise UserError(f"prior={list(prior)}: expected a positive share of each class, with the sum 1")
-        self.ckpt_path = Path(ckpt_path)
-        self.path = calibration_file(ckpt_path) if path is None else Path(path)
-        self.prior = prior
-        self.stored: Calibration | None = None
-
-    def load(self) -> None:
-        """Read the file, if it is there and belongs to these weights.
-
-        Raises:
-            UserError: a prior is stated, but nothing says which prior the network was trained with.
-        """
-        self.stored = None
-        try:
-            self.stored = Calibration.of(self.ckpt_path, self.path)
-        except OtherWeights as mistake:
-            logger.warning("%s; not used", mistake)
-        if self.prior is not None and self.stored is None:
-            raise UserError(
-                f"{self.path}: no calibration of {self.ckpt_path}, so the prior that it was trained with is "
-                f"not known; evaluate the checkpoint first, or leave out --prior"
-            )
-
-    def __call__(self, probabilities: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """Return the calibrated probabilities, ``(C,)``, and the classes that reach their threshold."""
-        if self.stored is None:
-            return probabilities, []
-        found = [
-            name
-            for name, value in zip(self.stored.class_names, self.stored.apply(probabilities), strict=True)
-            if (threshold := self.stored.thresholds[name]["value"]) is not None and value >= threshold
-        ]
-        return self.stored.apply(probabilities, self.prior), found
-
-    def settings(self) -> dict[str, Any]:
-        """Return what predictions.json says of it."""
-        if self.stored is None:
-            return {"calibration": None}
-        return {"calibration": {"file": str(self.path), **asdict(self.stored), "prior": self.prior}}

@@ -1,4 +1,4 @@
-"""The calibration: fitted once on the scans that selected, kept in the model file, applied by every client."""
+"""Calibration: fitted once on the scans that selected, kept in the model file, applied by all clients."""
 
 import json
 import shutil

@@ -158,7 +158,7 @@ def test_sinks_in_any_order_write_the_same_bytes_and_change_nothing(predictor, d
 
 
 def lobes_in_a_corner():
-    """Return the packed map of one lobe, a cube of 6 mm in one corner of the grid, where little heat can be."""
+    """Return the packed map of one lobe, a cube of 6 mm in a corner of the grid, where little heat is."""
     labels = np.zeros((8, 8, 8), np.uint8)
     labels[0, 0, 0] = 3
     affine = np.diag([6.0, 6.0, 6.0, 1.0])

@@ -115,7 +115,8 @@ def test_evaluation_answers_as_training_validated(run, data, tmp_path):
             shutil.copy(run.folder / name, tmp_path / name)  # evaluation adds the calibration
     run_workflow(
         "evaluation", ["train", "evaluate"], tmp_path, **data,
-        reported="$@parts['select']", audit_override=["trained_on"], val_batch_size=run.batch_size, report=False,
+        reported="$@parts['select']", audit_override=["trained_on"], report=False,
+        val_batch_size=run.batch_size,
     )  # fmt: skip
     np.testing.assert_allclose(raw_of(tmp_path / "predictions.csv"), run.validated, atol=1e-6)
 

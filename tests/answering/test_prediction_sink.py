@@ -39,9 +39,11 @@ def test_a_row_has_the_contract_s_fields(write):
     (row,) = write([good()], [SURE])
     assert row == {
         "image": "a.nii.gz", "patient": "p1", "label": "2",
-        "prob_non_pneumonia": "0.100000001", "prob_other_pneumonia": "0.200000003", "prob_covid_19": "0.699999988",
+        "prob_non_pneumonia": "0.100000001", "prob_other_pneumonia": "0.200000003",
+        "prob_covid_19": "0.699999988",
         "raw_prob_non_pneumonia": "0.100000001", "raw_prob_other_pneumonia": "0.200000003",
-        "raw_prob_covid_19": "0.699999988", "prediction": "COVID-19", "above_threshold": "", "abstain": "False",
+        "raw_prob_covid_19": "0.699999988",
+        "prediction": "COVID-19", "above_threshold": "", "abstain": "False",
         "reason": "", "flags": "thick_slices", "heat_map": "",
     }  # fmt: skip
 

@@ -1,12 +1,12 @@
 """One object answers: for a path, a folder, a part of a zip or an array, alone or in a stream."""
 
 import gc
-import os
 import subprocess
 import sys
 import weakref
 import zipfile
 from functools import partial
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -109,7 +109,7 @@ def test_a_method_of_heat_maps_gets_the_model_s_window_where_it_takes_one(save_m
 
 
 def test_a_folder_of_several_scans_is_not_one_answer(lists, predictor):
-    folder = os.path.dirname(lists["test"][0]["image"])
+    folder = Path(lists["test"][0]["image"]).parent
     with pytest.raises(UserError, match=r"holds 16 scans; ask for all of them with predict"):
         predictor(folder)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from monai.bundle import ConfigWorkflow
 from scan_writers import write_series, write_zip
+from toy_answers import NAMES
 
 from scripts import bundle_root
 from scripts.answering import Predictor, check_unseen
@@ -90,15 +91,16 @@ def test_evaluation_stops_at_such_a_scan_before_it_writes_metrics(trained, lists
     moved = renamed(lists["training"][0]["image"], tmp_path)
     label = lists["training"][0]["label"]
     test = [{"image": str(moved), "label": label, "patient": "somebody else"}, lists["test"][0]]
-    content = {"name": "x", "classes": ["non-pneumonia", "other pneumonia", "COVID-19"], "training": [],
-               "validation": [], "test": [{key: item[key] for key in ("image", "label", "patient")} for item in test]}  # fmt: skip
+    test = [{key: item[key] for key in ("image", "label", "patient")} for item in test]
+    content = {"name": "x", "classes": NAMES, "training": [], "validation": [], "test": test}
     (tmp_path / "datalist.json").write_text(json.dumps(content))
 
     def evaluate(**options):
         workflow = ConfigWorkflow(
             [f"{bundle_root()}/configs/{name}.yaml" for name in ("train", "evaluate", "external")],
-            run_id="evaluation", workflow_type="train", logging_file=False, dataset_dir=str(tmp_path), num_workers=0,
-            ckpt_path=str(trained / "model.pt"), output_dir=str(tmp_path / "out"), report=False, **options,
+            run_id="evaluation", workflow_type="train", logging_file=False, dataset_dir=str(tmp_path),
+            ckpt_path=str(trained / "model.pt"), output_dir=str(tmp_path / "out"), report=False,
+            num_workers=0, **options,
         )  # fmt: skip
         workflow.initialize()
         workflow.run()

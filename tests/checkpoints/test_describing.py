@@ -128,12 +128,12 @@ def test_it_looks_at_no_other_checkpoint(network, tmp_path, save_model):
 
 
 @pytest.mark.parametrize("kind", ["module.", "nested", "nested module."])
-def test_weights_of_other_programs_are_described_by_the_command_and_answer(kind, network, phantoms, tmp_path):
+def test_weights_of_other_programs_are_described_by_the_command_and_answer(kind, network, tmp_path):
     prefix = "module." if "module." in kind else ""
     state = {f"{prefix}{name}": value for name, value in network.state_dict().items()}
     torch.save({"state_dict": state, "epoch": 3} if "nested" in kind else state, tmp_path / "theirs.pt")
-    command = [sys.executable, "-m", "scripts", "describe", str(tmp_path / "theirs.pt"), "--config_file", INFERENCE,
-               "--spatial_shape", "[24,24,16]"]  # fmt: skip
+    flags = ["--config_file", INFERENCE, "--spatial_shape", "[24,24,16]"]
+    command = [sys.executable, "-m", "scripts", "describe", str(tmp_path / "theirs.pt"), *flags]
     done = subprocess.run(command, cwd=bundle_root(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     described = ModelFile.of(tmp_path / "theirs.pt")

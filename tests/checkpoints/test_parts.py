@@ -82,8 +82,10 @@ def test_nor_is_what_stands_within_a_part(kind, tmp_path):
     assert not (tmp_path / "harm").exists()
 
 
-@pytest.mark.parametrize("target", ["os.system", "scripts.networks.FlipInferer", "scripts.transforms.read_scan",
-                                    "scripts.lobes.LobeMap", "scripts.transforms.ScanDataset"])  # fmt: skip
+@pytest.mark.parametrize(
+    "target",
+    ["os.system", "scripts.networks.FlipInferer", "scripts.lobes.LobeMap", "scripts.transforms.ScanDataset"],
+)
 def test_regions_come_from_their_own_list(target):
     with pytest.raises(UserError, match=r"is no region of scripts\.transforms, scripts\.lobes"):
         build_region(Part(target=target))
@@ -117,7 +119,7 @@ def test_what_the_user_s_own_config_declares_is_built():
          "channels": [2**19, 2**20], "strides": [2]},
         {"_target": "monai.networks.nets.FullyConnectedNet", "in_channels": 10**6, "out_channels": 10**6,
          "hidden_channels": []},
-        {"_target": "monai.networks.nets.ViT", "in_channels": 1, "img_size": [16, 16, 16], "patch_size": [4, 4, 4],
+        {"_target": "monai.networks.nets.ViT", "in_channels": 1, "img_size": [16] * 3, "patch_size": [4] * 3,
          "hidden_size": 2**20, "mlp_dim": 2**20, "num_heads": 16},
         {"_target": "monai.networks.nets.FullyConnectedNet", "in_channels": 1, "out_channels": 1,
          "hidden_channels": [1] * 4000},
@@ -164,7 +166,7 @@ def test_a_network_answers_as_the_one_whose_weights_it_got():
         arguments={
             "num_classes": 3,
             "spatial_shape": SHAPE,
-            "attention": {"target": "scripts.networks.LearnableSpatialAttention", "arguments": {}, "factory": True},
+            "attention": {"target": "scripts.networks.LearnableSpatialAttention", "factory": True},
         },
     )  # fmt: skip
     x = torch.rand(2, 1, *SHAPE)

@@ -1,5 +1,4 @@
 import hashlib
-import logging
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ from scripts.errors import UserError
 from scripts.evaluation.calibration import with_temperature
 from scripts.evaluation.stored_calibration import (
     Calibration,
-    StoredCalibration,
     calibration_file,
     fit_calibration,
 )
@@ -52,50 +50,13 @@ def test_thresholds_reach_their_sensitivity_on_calibrated_probabilities(fitted):
         assert called[TABLE.labels == index].mean() >= fitted.sensitivity
 
 
-def test_stored_calibration_is_applied_and_can_be_undone(fitted, weights):
-    stored = StoredCalibration(weights)
-    stored.load()
-    answer, above = stored(SURE)
-    np.testing.assert_allclose(answer, with_temperature(SURE, fitted.temperature))
-    np.testing.assert_allclose(fitted.undo(answer), SURE, atol=1e-9)
-    assert "COVID-19" in above
-    assert stored.settings()["calibration"]["temperature"] == fitted.temperature
-
-
-def test_a_stated_prior_shifts_the_answer_but_not_what_is_above_threshold(fitted, weights):
-    plain, rare = StoredCalibration(weights), StoredCalibration(weights, prior=[0.98, 0.01, 0.01])
-    for each in (plain, rare):
-        each.load()
-    assert rare(SURE)[0][2] < plain(SURE)[0][2] / 2 and rare(SURE)[1] == plain(SURE)[1]
-    np.testing.assert_allclose(fitted.undo(rare(SURE)[0], rare.prior), SURE, atol=1e-9)
-
-
-def test_without_a_file_the_network_s_answer_stands(weights):
-    stored = StoredCalibration(weights)
-    stored.load()
-    assert stored(SURE) == (pytest.approx(SURE), []) and stored.settings() == {"calibration": None}
-
-
-def test_the_calibration_of_other_weights_is_not_used(fitted, weights, caplog):
-    weights.write_bytes(b"trained again")
-    stored = StoredCalibration(weights)
-    with caplog.at_level(logging.WARNING):
-        stored.load()
-    assert stored(SURE)[1] == [] and "belongs to other weights" in caplog.text
-
-
-def test_a_prior_needs_to_know_what_was_trained_with(weights):
-    with pytest.raises(UserError, match="evaluate the checkpoint first, or leave out --prior"):
-        StoredCalibration(weights, prior=PRIOR).load()
-
-
-@pytest.mark.parametrize("prior", [[0.5, 0.5, 0.5], [1.0, 0.0, 0.0], [0.9, 0.2, -0.1]])
-def test_a_prior_is_shares(weights, prior):
-    with pytest.raises(UserError, match="expected a positive share of each class"):
-        StoredCalibration(weights, prior)
+def test_it_is_applied_with_or_without_a_prior_and_can_be_undone(fitted):
+    np.testing.assert_allclose(fitted.apply(SURE), with_temperature(SURE, fitted.temperature))
+    for prior in (None, [0.98, 0.01, 0.01]):
+        np.testing.assert_allclose(fitted.undo(fitted.apply(SURE, prior), prior), SURE, atol=1e-9)
 
 
 def test_another_file_in_its_place_is_named(weights):
     calibration_file(weights).write_text('{"temperature": 2}')
     with pytest.raises(UserError, match=r"calibration.json: not a calibration"):
-        StoredCalibration(weights).load()
+        Calibration.of(weights)
