@@ -10,6 +10,8 @@ from scripts.checkpoints import ModelFile, Part, TaughtBy, model_file_path
 from scripts.errors import UserError
 from scripts.networks import weights_hash
 
+DEEP = "[" * 60 + "]" * 60
+
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory, save_model):
@@ -122,7 +124,7 @@ def test_a_hostile_or_broken_file_is_refused_in_one_line(changes, message, rewri
         ('{"format": 1, "network": {"target": "a", "target": "b"}}', "the key 'target' stands there twice"),
         ("[" * 100_000 + "]" * 100_000, "cannot be read as a model file"),
         ('{"format": 1, "a": ' + "[" * 900 + "]" * 900 + "}", "not a model file"),
-        ('{"format": 1, "network": {"target": "a", "arguments": {"b": ' + "[" * 60 + "]" * 60 + "}}}", "deep"),
+        ('{"format": 1, "network": {"target": "a", "arguments": {"b": ' + DEEP + "}}}", "levels deep"),
     ],
     ids=lambda value: str(value)[:40],
 )  # fmt: skip
