@@ -14,9 +14,9 @@ GRID = list(SHAPE)
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory, save_model):
-    """Random weights of PA-66-M, whose model file knows the shares of the classes in training."""
+    """Random weights of PA-66-M with heat for both pneumonias; the model file knows the training prior."""
     path = tmp_path_factory.mktemp("checkpoint") / "model.pt"
-    save_model(path, spatial_shape=GRID, facts={"training_prior": [0.4, 0.3, 0.3]})
+    save_model(path, seed=5, spatial_shape=GRID, facts={"training_prior": [0.4, 0.3, 0.3]})
     return path
 
 

@@ -76,14 +76,14 @@ def test_each_answered_scan_has_a_heat_map_in_its_geometry_and_a_refused_one_has
 
 
 def test_the_map_and_the_place_of_its_maximum_are_those_of_the_method(checkpoint, write):
-    scan, predictor = item("a.nii.gz"), Predictor(checkpoint, explain_target=1)
+    scan, predictor = item("a.nii.gz"), Predictor(checkpoint, explain_target=2)
     _, (detail,) = write(predictor, [[scan]], pictures=False)
-    raw = TypeGradCAM(predictor.network)(scan["image"].as_tensor()[None], torch.tensor([1]))[0]
+    raw = TypeGradCAM(predictor.network)(scan["image"].as_tensor()[None], torch.tensor([2]))[0]
     assert float(detail["scale"]) == pytest.approx(float(raw.max())) and raw.max() > 0
     place = np.array([float(detail[f"maximum_{axis}"]) for axis in "ras"])
     voxel = np.round(np.linalg.inv(scan["image"].affine.numpy()) @ [*place, 1])[:3].astype(int)
     assert raw[tuple(voxel)] == raw.max()
-    assert detail["target"] == "other pneumonia"
+    assert detail["target"] == "COVID-19"
 
 
 def test_an_answer_that_is_not_finite_has_no_heat_map(checkpoint, write):
