@@ -128,7 +128,9 @@ def test_train_and_inference_agree_on_all_they_share():
 def test_evaluation_and_inference_agree_on_what_makes_predictions():
     evaluate, inference = LOADED[EVALUATE], LOADED[INFERENCE]
     same = {key for key in evaluate.keys() & inference.keys() if evaluate[key] == inference[key]}
-    assert {"predictor", "network", "sinks", "explain_with", "prior", "abstain_below"} <= same
+    assert {"predictor", "network", "explain_with", "prior", "abstain_below"} <= same
+    known = [sink.items() - {("items", "@dataset::data")} for sink in inference["sinks"]]  # of a folder
+    assert [set(sink.items()) for sink in evaluate["sinks"]] == known
     validate = evaluate["+validate"]
     assert validate["handlers"] == inference["handlers"] and validate["inferer"] == inference["inferer"]
     assert validate["postprocessing"] == inference["postprocessing"]

@@ -200,3 +200,21 @@ def test_a_region_that_needs_a_lobe_network_names_the_hash_that_it_looks_for():
         build_region(part)
     found = build_region(part, find_segmenter=lambda sha256: f"the network of {sha256}")
     assert found.segmenter == f"the network of {'ab' * 32}"
+
+
+class LooksAtValues(nn.Module):
+    """A network that cannot be built without memory; with it, it would take 1.6 GB."""
+
+    def __init__(self):
+        super().__init__()
+        assert float(torch.zeros(1).sum()) == 0
+        self.layers = nn.ModuleList(nn.Linear(2**22, 1) for _ in range(100))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read as Linux shows it")
+def test_a_network_that_needs_memory_to_be_built_is_given_up_as_it_outgrows_the_weights():
+    Path("/proc/self/clear_refs").write_text("5")
+    before, name = peak_in_mebibytes(), f"{__name__}.LooksAtValues"
+    with pytest.raises(UserError, match="the network has more parameters than the checkpoint's 3 numbers"):
+        build_network(Part(target=name), LITTLE, declared={name})
+    assert peak_in_mebibytes() - before < 100
