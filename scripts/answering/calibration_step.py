@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from scripts.checkpoints import CalibrationRecord, ModelFile, model_file_path
 from scripts.processes import gather, rank
-from scripts.statistics import SENSITIVITY, PredictionTable, fit_calibration
+from scripts.statistics import SENSITIVITY, fit_calibration
 from scripts.transforms import ScanDataset
 
 from .answer import Answer
@@ -76,6 +76,8 @@ def fitted_on_answers(
         training_prior: shares of the classes in the training batches; empty where not known.
         sensitivity: that each class's threshold should reach.
     """
+    from scripts.statistics import PredictionTable  # and pandas with it, which one answer does without
+
     known = [answer for answer in answers if answer.prediction and answer.label is not None]
     if not known:
         return None
