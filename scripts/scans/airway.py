@@ -22,6 +22,8 @@ def led_to_by_trachea(enclosed: np.ndarray, wide: np.ndarray, coarse: Scan) -> n
         wide: the part of it that is wider than an airway, with its recesses; some.
         coarse: the coarse copy.
     """
+    if not wide.any():
+        return None
     across, _, up = ndimage.find_objects(wide.astype(np.uint8))[0]
     middle, reach = (across.start + across.stop) / 2, MIDDLE * (across.stop - across.start)
     part = (
