@@ -15,6 +15,7 @@ __all__ = ["Samples", "glued_gas"]
 WALL = 200.0  # HU denser than the lung: a wall, or a vessel
 SMALLEST_GAS = 3.0  # mL, of a bubble's inside
 LIGHTEST_LUNG = -885.0  # HU: three quarters of a bubble are darker, whatever the noise
+DARKER = 5.0  # HU below the darker quarter of the lungs, or more
 EVEN = 22.0  # HU, standard deviation of the coarse copy within a bubble; lung has vessels, and gravity
 WIDEST_LEAK = 3  # erosions of a voxel that a gap in the wall may need to close
 BENEATH = 0.2  # share of a bubble's columns with lung under it: gas under the diaphragm has none
@@ -63,39 +64,43 @@ def glued_gas(air: np.ndarray, samples: Samples, coarse: Scan) -> np.ndarray:
     gas = np.zeros_like(air)
     if not inside.any():
         return gas
-    free = inside & (samples.densest < np.median(values[inside]) + WALL)
+    dark_lung, lung = np.quantile(values[inside], (0.25, 0.5)).tolist()
+    free = inside & (samples.densest < lung + WALL)
+    darkest = min(LIGHTEST_LUNG, dark_lung - DARKER)
     voxel = coarse.spacing.prod() / 1000  # mL
     found = np.zeros_like(inside)
     core = free
     for erosions in range(1, WIDEST_LEAK + 1):
-        core = ndimage.binary_erosion(core)
-        labels, count = ndimage.label(core)
-        bubbles = _bubbles(labels, count, values, SMALLEST_GAS / voxel)
+        below = np.pad(core, ((0, 0), (0, 0), (1, 0)), mode="edge")  # the scan's end is no wall
+        core = ndimage.binary_erosion(below)[:, :, 1:]
+        labels, _ = ndimage.label(core)
+        bubbles = _bubbles(labels, values, SMALLEST_GAS / voxel, darkest)
         if bubbles.any():
             seeds = bubbles[labels]
             found |= _around(seeds, core & ~seeds, inside, erosions + 1)
             core &= ~seeds
-        if erosions == 1 and not ndimage.minimum_filter(core & (values < LIGHTEST_LUNG), WIDEST_LEAK).any():
+        if erosions == 1 and not ndimage.minimum_filter(core & (values < darkest), WIDEST_LEAK).any():
             break
     gas[samples.box] = found
     return gas
 
 
-def _bubbles(labels: np.ndarray, count: int, values: np.ndarray, smallest: float) -> np.ndarray:
-    """Say of each label whether it is a bubble."""
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    bubble = np.zeros(count + 1, dtype=bool)
+def _bubbles(labels: np.ndarray, values: np.ndarray, smallest: float, darkest: float) -> np.ndarray:
+    """Say of each label, from 0 on, whether it is a bubble: large, dark, even, low, and no lung under it."""
+    sizes = np.bincount(labels.ravel())
+    bubble: np.ndarray = np.zeros(len(sizes), dtype=bool)
     places = ndimage.find_objects(labels)
     for piece in np.flatnonzero(sizes[1:] >= smallest) + 1:
         part = places[piece - 1]
         members = labels[part] == piece
         hounsfield = values[part][members]
-        if np.quantile(hounsfield, 0.75) > LIGHTEST_LUNG or hounsfield.std() > EVEN:
+        if np.quantile(hounsfield, 0.75) > darkest or hounsfield.std() > EVEN:
             continue
-        columns = members.any(2)
-        under = labels[part[0], part[1], : part[2].start]
-        lung = ((under > 0) & (sizes[under] > smallest) & (under != piece)).any(2)
-        bubble[piece] = lung[columns].mean() < BENEATH
+        if part[2].stop == labels.shape[2]:
+            continue  # it reaches up into the upper half of the chest
+        under = part[0], part[1], slice(part[2].start)
+        lung = np.any((labels[under] > 0) & (values[under] > darkest), axis=2, keepdims=True)
+        bubble[piece] = lung[members.any(2)].mean() < BENEATH
     return bubble
 
 

