@@ -91,7 +91,7 @@ def stamp(item: Mapping[str, Any], headers_only: bool) -> str:
         parts += [f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats]
     except (OSError, UserError):
         parts.append("missing")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @cache

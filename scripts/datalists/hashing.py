@@ -42,7 +42,7 @@ def hash_content(
                 lines.update(f"{file.name}\t{mark}\n" for file, mark in zip(files, marks, strict=True))
                 if contents and key == "image":
                     item["sha256"] = hashlib.sha256("".join(marks).encode()).hexdigest()
-    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+    return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _hash(file: ScanFile) -> str:

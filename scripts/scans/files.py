@@ -68,6 +68,11 @@ class ScanFile:
         """The name without its folder."""
         return self.path.name if self.member is None else re.split(r"[/\\]", self.member)[-1]
 
+    @property
+    def folder(self) -> str:
+        """The folder's name, in a zip with the zip before ``::``; ``.`` where the name has none."""
+        return self.name[: len(self.name) - len(self.base_name)].rstrip("/") or "."
+
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open the file to read its bytes as they lie on the disk or in the zip."""

@@ -63,10 +63,12 @@ def find_scans(paths: Iterable[str | Path], series: str | None = None, all_serie
     found = Found()
     for path in map(Path, paths):
         before = len(found.scans)
-        _Search(path, found).run(series, all_series)
-        if len(found.scans) == before:
-            found.scans.append(FoundScan(str(path), series))
-            found.without.append(str(path))
+        search = _Search(path, found)
+        search.run(series, all_series)
+        if len(found.scans) == before:  # DICOM of another kind says more of itself than the folder above
+            place = search.dicom[0][0].folder if search.dicom else str(path)
+            found.scans.append(FoundScan(place, series))
+            found.without.append(place)
     found.scans = list(dict.fromkeys(found.scans))
     _log(found.passed_over)
     return found

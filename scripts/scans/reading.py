@@ -16,19 +16,17 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from scripts.errors import UserError
-
 from .checks import check_hounsfield, check_shape
 from .declarable import LARGEST_SPACING, SMALLEST_SPACING
 from .declaration import Declaration
-from .files import ScanFile, natural_order, scan_files, shown
+from .files import ScanFile, shown
 from .flags import geometry_flags
 from .formats import DICOM, FORMATS, PICTURES, dicom_order, formats_of
 from .grey import check_window, grey_to_hounsfield
-from .limits import check_zip
 from .refusal import RefusedScan
 from .scan import Scan, Volume
-from .zips import is_dropping, split_zip_path, zip_folders, zip_members
+from .sources import source_files
+from .zips import split_zip_path
 
 __all__ = ["ScanReader", "read_checked_scan", "read_scan", "series_files"]
 
@@ -144,7 +142,7 @@ def series_files(
         RefusedScan: as :func:`read_scan` does, but for pixels.
     """
     name, declared = name or str(path), declared or Declaration()
-    formats = formats_of(_files(str(path), declared, name)) if Path(path).is_dir() else {}
+    formats = formats_of(source_files(str(path), declared, name)) if Path(path).is_dir() else {}
     files = [file for file, format_ in formats.items() if format_ is DICOM]
     return dicom_order(files, declared, name) if files else ([], np.eye(4))
 
@@ -199,7 +197,7 @@ def _read(path: str, declared: Declaration, name: str) -> Volume:
         raise RefusedScan("unsupported", name, "neither a file nor a folder; expected a scan")
     if file.is_file() and file.stat().st_size == 0:
         raise RefusedScan("empty_file", name, "a file of 0 bytes; copy or download it again")
-    files = _files(path, declared, name)
+    files = source_files(path, declared, name)
     formats = formats_of(files)
     for format_ in FORMATS:
         own = [file for file in files if formats[file] is format_]
@@ -208,70 +206,6 @@ def _read(path: str, declared: Declaration, name: str) -> Volume:
             lost = _not_read(own, [f for f in files if formats[f] is None]) if format_ is DICOM else ()
             return replace(volume, flags=(*volume.flags, *lost))
     raise _no_scan(file, files, name)
-
-
-def _files(path: str, declared: Declaration, name: str) -> list[ScanFile]:
-    """List the files that are a scan, in numeric order or as declared; droppings are passed over.
-
-    Raises:
-        RefusedScan: ``not_found``, ``unreadable``, ``too_large``, ``several_series``; ``bad_declaration`` for
-            slices not there.
-    """
-    try:
-        files = scan_files(Path(), _inside(path, name))
-        if declared.slices is not None:
-            files = _declared_slices(path, files, declared.slices, name)
-    except RefusedScan:
-        raise
-    except UserError as error:
-        raise RefusedScan(
-            "unreadable", name, "its folder or zip cannot be read; is it whole, and may you read it?"
-        ) from error
-    if len(files) > 1:
-        files = [file for file in files if not is_dropping(file.base_name)]
-    check_zip(files, name)
-    return files if declared.slices else sorted(files, key=lambda file: natural_order(file.base_name))
-
-
-def _declared_slices(path: str, files: list[ScanFile], slices: Sequence[str], name: str) -> list[ScanFile]:
-    """Return the files of the declared names, which may lie in folders below."""
-    found = {file.base_name: file for file in files}
-    for slice_ in slices:
-        deeper = f"{path}/{slice_}"
-        if "/" in slice_ and ".." not in slice_.split("/") and _is_there(deeper):
-            (found[slice_],) = scan_files(Path(), deeper)
-    absent = [slice_ for slice_ in slices if slice_ not in found]
-    if absent:
-        raise RefusedScan(
-            "bad_declaration",
-            name,
-            f"{len(absent)} of its {len(slices)} slices are not there, such as {shown(absent[0][:60])}; "
-            f"expected file names of this folder",
-        )
-    return [found[slice_] for slice_ in slices]
-
-
-def _is_there(path: str) -> bool:
-    outer, inner = split_zip_path(path)
-    return Path(outer).is_file() and (inner is None or any(True for _ in zip_members(Path(outer), inner)))
-
-
-def _inside(path: str, name: str) -> str:
-    """Name what is in a zip that was named without it: its one folder of slices, or its one file."""
-    outer, inner = split_zip_path(path)
-    if inner is not None:
-        if not any(True for _ in zip_members(Path(outer), inner)):
-            raise RefusedScan("not_found", name, "no such folder or file in the zip; check the name after ::")
-        return path
-    if not Path(path).is_file() or not path.lower().endswith(".zip"):
-        return path
-    folders = list(zip_folders(Path(path)))
-    if len(folders) == 1:
-        return f"{path}::{folders[0]}"
-    code, found = ("not_found", "no file") if not folders else ("several_series", f"{len(folders)} folders")
-    raise RefusedScan(
-        code, name, f"{found} in the zip; expected the slices of one scan; name them as FILE.zip::FOLDER"
-    )
 
 
 def _not_read(slices: list[ScanFile], others: list[ScanFile]) -> tuple[str, ...]:

@@ -58,9 +58,9 @@ def scans_of_studies(
     slices: dict[ScanFile, list[Slice]] = {}  # by the folder's first file
     for files in folders:
         try:
-            slices[files[0]], others = read_slices(files, _folder(files[0]))
+            slices[files[0]], others = read_slices(files, files[0].folder)
         except RefusedScan:  # damaged: the reader says so, of the whole folder
-            scans[files[0]].append(FoundScan(_folder(files[0]), series))
+            scans[files[0]].append(FoundScan(files[0].folder, series))
             continue
         for file, kind in others.items():
             pass_over(file.name, kind)
@@ -115,11 +115,11 @@ def _scans_of(
         choice = sort_out(study, series, place)
     except RefusedScan as refusal:
         if refusal.code in NO_SCAN:
-            for folder in sorted({_folder(slice_.file) for slice_ in study}):
+            for folder in sorted({slice_.file.folder for slice_ in study}):
                 pass_over(folder, refusal.reason.partition(";")[0])
             return []
         return [_scan(study, None, slices, series)]  # refused by the reader, for the same reason
-    if all_series and series is None:
+    if all_series and series is None and choice.readable:
         return [_scan(own, title, slices, None) for title, own in choice.readable.items()]
     for title, why in choice.set_aside.items():
         pass_over(f"{place}/series {title}", why)
@@ -134,10 +134,10 @@ def _scan(
     own: list[Slice], title: str | None, slices: dict[ScanFile, list[Slice]], series: str | None
 ) -> FoundScan:
     """Name slices for the reader: a folder, with the series or the files where it holds more than these."""
-    folders = {_folder(slice_.file) for slice_ in own}
+    folders = {slice_.file.folder for slice_ in own}
     if len(folders) == 1:
         folder = folders.pop()
-        beside = next(all_ for first, all_ in slices.items() if _folder(first) == folder)
+        beside = next(all_ for first, all_ in slices.items() if first.folder == folder)
         if len(beside) == len(own):
             return FoundScan(folder, series)
         if title is not None:
@@ -149,9 +149,5 @@ def _scan(
     return FoundScan(place, series, tuple(names))
 
 
-def _folder(file: ScanFile) -> str:
-    return file.name[: len(file.name) - len(file.base_name)].rstrip("/") or "."
-
-
 def _common_folder(slices: list[Slice]) -> str:
-    return os.path.commonpath(sorted({_folder(slice_.file) for slice_ in slices}))
+    return os.path.commonpath(sorted({slice_.file.folder for slice_ in slices}))

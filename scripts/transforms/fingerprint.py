@@ -46,7 +46,7 @@ def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
     parts += [f"{field}: {describe(item[field])}" for field in fields]
     parts += [describe(transform) for transform in transforms]
     parts += [_version(library) for library in LIBRARIES]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def preprocessing_digest(transform: Any) -> str:
@@ -92,7 +92,8 @@ def _files(value: Any) -> str:
     path = Path(outer)
     try:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
-        stats = [(file.name, file.stat()) for file in files if file.is_file()]
+        files = [file for file in files if file.is_file()] or sorted(path.rglob("*"))  # a study of folders
+        stats = [(str(file.relative_to(path)), file.stat()) for file in files if file.is_file()]
     except OSError:  # what cannot be looked at is refused when it is read, and nothing is stored
         stats = []
     return (

@@ -1,6 +1,7 @@
 """DICOM folders as archives give them."""
 
 import numpy as np
+from dicom_writers import bare, in_syntax, packed, rewritten, with_tags, write_dicomdir
 from faults import AFFINE, ARRAY, COUNT, also, cut, damaged, link, series
 from scan_writers import write_enhanced
 from toy_chest import chest
@@ -27,6 +28,12 @@ def sideways(k):
 def thick(folder):
     """Write a second, coarser series of the same chest."""
     return series(folder, *chest((6.0, 5.4, 16.0)), SeriesInstanceUID="1.2.9", SeriesNumber=9)
+
+
+def two_passes(folder, keep):
+    """Write two breath-holds into one series, that only their AcquisitionNumber tells apart."""
+    second = {"AcquisitionNumber": 2, "ImagePositionPatient": lambda k: at_height(k + 0.5)}
+    return series(folder, AcquisitionNumber=1), series(folder, keep=keep, **second)
 
 
 DICOM = {
@@ -110,4 +117,74 @@ DICOM = {
         lambda f: also(series(f), link(f / "series/z.dcm", f / "none")),
     ),
     "a folder linked into itself": ("", lambda f: also(series(f), link(f / "series" / "loop", f / "series"))),
+    "an enhanced CT with frames of their own intercept": (
+        "",
+        lambda f: write_enhanced(f / "a.dcm", ARRAY, AFFINE, rescale=lambda k: (1, -1024 - 200 * (k % 2))),
+    ),
+    "a legacy converted CT": (
+        "",
+        lambda f: write_enhanced(f / "a.dcm", ARRAY, AFFINE, "1.2.840.10008.5.1.4.1.1.2.2"),
+    ),
+    "an enhanced CT that describes fewer frames": (
+        "unreadable",
+        lambda f: also(
+            write_enhanced(f / "a.dcm", ARRAY, AFFINE), rewritten(f, with_tags(NumberOfFrames=COUNT + 1))
+        ),
+    ),
+    "positions to 0.1 mm": (
+        "",
+        lambda f: series(f, ImagePositionPatient=lambda k: np.round(at_height(k), 1).tolist()),
+    ),
+    "errors of positions that add up": (
+        "uneven_slices",
+        lambda f: series(f, ImagePositionPatient=lambda k: at_height(k + 0.003 * k * k)),
+    ),
+    "MONOCHROME1": ("", lambda f: series(f, PhotometricInterpretation="MONOCHROME1")),
+    "MONOCHROME1 in RLE": (
+        "",
+        lambda f: rewritten(series(f, PhotometricInterpretation="MONOCHROME1"), in_syntax("RLE")),
+    ),
+    "no preamble": ("", lambda f: rewritten(series(f), bare(implicit=True))),
+    "no preamble, one slice lost": (
+        "missing_slices",
+        lambda f: also(rewritten(series(f), bare(implicit=False)), first_file(f / "series").unlink()),
+    ),
+    "slices packed by gzip": ("", lambda f: rewritten(series(f), packed)),
+    "half a slice packed by gzip": (
+        "unreadable",
+        lambda f: also(rewritten(series(f), packed), cut(first_file(f / "series"))),
+    ),
+    "big endian": ("", lambda f: rewritten(series(f), in_syntax("explicit big endian"))),
+    "deflated": ("", lambda f: rewritten(series(f), in_syntax("deflated"))),
+    "a DICOMDIR beside": ("", lambda f: also(series(f), write_dicomdir(f / "series" / "DICOMDIR"))),
+    "a DICOMDIR alone": ("not_ct", lambda f: write_dicomdir(f / "DICOMDIR")),
+    "no rescale slope": ("", lambda f: rewritten(series(f), with_tags(RescaleSlope=None))),
+    "no rescale intercept": (
+        "not_hounsfield",
+        lambda f: rewritten(series(f), with_tags(RescaleIntercept=None)),
+    ),
+    "a rescale slope that is no number": (
+        "unreadable",
+        lambda f: rewritten(series(f), with_tags(RescaleSlope="NaN")),
+    ),
+    "a map of iodine": ("not_ct", lambda f: series(f, RescaleType="MGML")),
+    "a map of iodine beside": (
+        "",
+        lambda f: also(series(f), series(f, RescaleType="MGML", SeriesInstanceUID="1.2.9", SeriesNumber=9)),
+    ),
+    "a series UID a slice": ("", lambda f: series(f, SeriesInstanceUID=lambda k: f"1.2.3.{k + 1}")),
+    "two kernels with a series UID a slice": (
+        "several_series",
+        lambda f: also(
+            series(f, SeriesInstanceUID=lambda k: f"1.2.3.{k + 1}", ConvolutionKernel="B40f"),
+            series(f, SeriesNumber=5, SeriesInstanceUID=lambda k: f"1.2.4.{k + 1}", ConvolutionKernel="B70f"),
+        ),
+    ),
+    "a short second acquisition": ("", lambda f: also(*two_passes(f, range(COUNT - 12, COUNT)))),
+    "a whole second acquisition": ("several_series", lambda f: also(*two_passes(f, range(COUNT)))),
+    "a million frames": ("unreadable", lambda f: rewritten(series(f), with_tags(NumberOfFrames=10**6))),
+    "slices of 65,535 squared": (
+        "unreadable",
+        lambda f: rewritten(series(f), with_tags(Rows=65_535, Columns=60_000)),
+    ),
 }

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 from faults import AFFINE, ARRAY, WINDOW, also, cut, damaged, link, nifti, pictures, series, text
 from scan_writers import write_itk, write_zip
 
@@ -31,6 +32,18 @@ def renamed(path, name):
 def made(path, make):
     make(path)
     return path
+
+
+def replaced(path, old, new):
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    return path
+
+
+def saved(folder, array=ARRAY):
+    np.save(folder / "a.npy", array, allow_pickle=True)
+    return folder / "a.npy"
 
 
 FILES = {
@@ -101,6 +114,61 @@ ZIPS = {
     "flipped bytes in a zip": (
         "unreadable",
         lambda f: {"image": damaged(write_zip(f / "a.zip", pictures(f)), 9000), **WINDOW},
+    ),
+}
+CONTAINERS = {
+    "a nii called nii.gz": ("", lambda f: renamed(nifti(f, name="b.nii"), "a.nii.gz")),
+    "a nii.gz called nii": ("", lambda f: renamed(nifti(f, name="b.nii.gz"), "a.nii")),
+    "a nrrd called mha": ("", lambda f: renamed(write_itk(f / "b.nrrd", ARRAY, AFFINE), "a.mha")),
+    "a NIfTI in a zip": ("", lambda f: zipped(f, {"x/a.nii.gz": nifti(f).read_bytes()})),
+    "half a NIfTI in a zip": ("unreadable", lambda f: zipped(f, {"x/a.nii.gz": cut(nifti(f)).read_bytes()})),
+    "an NRRD in a zip": (
+        "",
+        lambda f: zipped(f, {"x/a.nrrd": write_itk(f / "b.nrrd", ARRAY, AFFINE).read_bytes()}),
+    ),
+    "an mhd whose voxels lie elsewhere": (
+        "unreadable",
+        lambda f: replaced(write_itk(f / "a.mhd", ARRAY, AFFINE), b"= a.raw", b"= ../a.raw"),
+    ),
+    "an nhdr whose voxels lie elsewhere": (
+        "unreadable",
+        lambda f: replaced(write_itk(f / "a.nhdr", ARRAY, AFFINE), b": a.raw", b": /etc/passwd"),
+    ),
+    "an nrrd without spacing": (
+        "bad_geometry",
+        lambda f: replaced(write_itk(f / "a.nrrd", ARRAY, AFFINE), b"space directions", b"space direction"),
+    ),
+    "an mha without spacing": (
+        "bad_geometry",
+        lambda f: replaced(write_itk(f / "a.mha", ARRAY, AFFINE), b"ElementSpacing", b"Element_Spacing"),
+    ),
+    "an nrrd in inches": (
+        "bad_geometry",
+        lambda f: replaced(
+            write_itk(f / "a.nrrd", ARRAY, AFFINE),
+            b"kinds: domain domain domain",
+            b'space units: "in" "in" "in"',
+        ),
+    ),
+    "an nrrd that claims more": (
+        "unreadable",
+        lambda f: replaced(write_itk(f / "a.nrrd", ARRAY, AFFINE), b"sizes: 60", b"sizes: 90"),
+    ),
+    "an array of no spacing": ("bad_geometry", lambda f: saved(f)),
+    "an array of declared spacing": (
+        "",
+        lambda f: {"image": saved(f), "spacing": [6.0, 5.4, 8.0], "orientation": "RAS"},
+    ),
+    "an array of Python objects": ("unsupported", lambda f: saved(f, np.array([[[None]]]))),
+    "half an array": ("unreadable", lambda f: {"image": cut(saved(f)), "spacing": [6.0, 5.4, 8.0]}),
+    "an AppleDouble file": (
+        "unsupported",
+        lambda f: made(f / "a.bin", lambda path: path.write_bytes(b"\0\5\x16\7" + bytes(99))),
+    ),
+    "a name that is not UTF-8": ("", lambda f: renamed(nifti(f), os.fsdecode(b"M\xfcller.nii.gz"))),
+    "a GBK name of a folder": (
+        "",
+        lambda f: also(made(f / os.fsdecode(b"\xb2\xa1"), Path.mkdir), nifti(f / os.fsdecode(b"\xb2\xa1"))),
     ),
 }
 NAMES = {

@@ -1,5 +1,6 @@
 """What lies in DICOM files is read as their headers say, however they are stored."""
 
+import locale
 import shutil
 
 import numpy as np
@@ -51,10 +52,11 @@ def test_the_same_pixels_in_any_dress_are_the_same_hounsfield_units(series, name
 
 
 def by_simpleitk(folder, compressor):
-    """Write the chest with a compression that only SimpleITK offers."""
+    """Write the chest with a compression that only SimpleITK offers; it leaves another locale behind."""
     import SimpleITK as sitk
 
     folder.mkdir()
+    before = locale.setlocale(locale.LC_ALL)
     for k in range(ARRAY.shape[2]):
         image = sitk.GetImageFromArray((ARRAY[:, :, k].T[None] + 1024).astype(np.uint16))
         place = (np.diag([-1, -1, 1, 1]) @ AFFINE @ [0, 0, k, 1])[:3]
@@ -78,6 +80,7 @@ def by_simpleitk(folder, compressor):
         writer.SetCompressor(compressor)
         writer.SetFileName(str(folder / f"{k}.dcm"))
         writer.Execute(image)
+    locale.setlocale(locale.LC_ALL, before)
     return folder
 
 

@@ -23,10 +23,10 @@ def test_an_unknown_code_is_a_programming_error():
 
 
 def test_every_code_has_a_row_in_the_documentation_and_a_place_in_the_code():
-    page = (ROOT / "docs/data.md").read_text()
+    page = (ROOT / "docs/data.md").read_text(encoding="utf-8")
     tables = page[page.index("### Refused") : page.index("### Privacy")]
     documented = re.findall(r"^\| `([a-z_]+)` \| (.*) \|$", tables, re.MULTILINE)
-    source = "".join(file.read_text() for file in (ROOT / "scripts").rglob("*.py"))
+    source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "scripts").rglob("*.py"))
     assert dict(documented) == {**CODES, **FLAGS}
     used = source.replace((ROOT / "scripts/scans/refusal.py").read_text(), "")
     assert {code for code in CODES if f'"{code}"' not in used} == set()

@@ -1,12 +1,19 @@
 """A tree of studies: one scan a study, nothing lost unsaid."""
 
+import json
 import shutil
 
 import pytest
+import torch
 from export import REPORT, SCOUT, THIN, write_study
+from monai.data import DataLoader
+from monai.engines import SupervisedEvaluator
 from scan_writers import write_series, write_zip
+from scripts.evaluation import PredictionWriter
 
 from scripts.scans import Declaration, RefusedScan, find_scans, read_scan, scan_items
+from scripts.training import prepare_plain_batch
+from scripts.transforms import ScanDataset, WholeScanRegion, preprocessing
 
 pytest.importorskip("pydicom")
 
@@ -90,6 +97,21 @@ def test_two_studies_in_one_folder_are_two_scans(tree, tmp_path):
     assert [voxels_of(item).shape for item in items] == [THIN[0].shape] * 2
 
 
+def test_what_is_named_and_holds_no_scan_says_what_it_is(tmp_path):
+    write_series(tmp_path / "study" / "reports", *THIN, keep=[2], **REPORT)
+    (item,) = scan_items(tmp_path / "study", all_series=True)
+    with pytest.raises(RefusedScan, match="DICOM of modality SR; expected one CT series"):
+        voxels_of(item)
+
+
+def test_a_study_of_one_slice_is_refused_by_that_with_all_series_too(tmp_path):
+    write_series(tmp_path / "study" / "ct", *THIN, keep=[2])
+    for every in (False, True):
+        (item,) = scan_items(tmp_path / "study", all_series=every)
+        with pytest.raises(RefusedScan, match="a single slice"):
+            voxels_of(item)
+
+
 def test_a_series_in_several_folders_is_one_scan(tmp_path):
     folder = write_series(tmp_path / "disc" / "all", *THIN, StudyInstanceUID="1.2.1")
     for number, file in enumerate(sorted(folder.iterdir())):
@@ -120,3 +142,20 @@ def test_a_study_without_a_scan_gives_no_row_but_beside_others_only(tree, tags):
     assert "PAT3" not in " ".join(images(find_scans([tree]), tree))
     assert any("PAT3" in name for name in find_scans([tree]).passed_over)
     assert images(find_scans([tree / "PAT3"]), tree) == ["PAT3"]  # named: refused by name later
+
+
+def test_predictions_json_lists_what_was_passed_over(tree, tmp_path):
+    items = scan_items(tree / "PAT1")
+    dataset = ScanDataset(items, preprocessing(WholeScanRegion(), (8, 9, 10)), keep_refused=True)
+    evaluator = SupervisedEvaluator(
+        device=torch.device("cpu"),
+        val_data_loader=DataLoader(dataset, batch_size=1),
+        network=torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(720, 3)),
+        prepare_batch=prepare_plain_batch,
+    )
+    (tmp_path / "model.pt").write_bytes(b"")
+    PredictionWriter(tmp_path, ["a", "b", "c"], tmp_path / "model.pt", "0", {}).attach(evaluator)
+    evaluator.run()
+    content = json.loads((tmp_path / "predictions.json").read_text(encoding="utf-8"))
+    assert content["passed_over"] == items.passed_over != {}
+    assert [row["image"] for row in content["predictions"]] == ["PAT1/ST1/SE2_B40f"]
