@@ -82,6 +82,7 @@ def fold_items(
     audit_override: str | Sequence[str] = (),
     label_mapping: LabelMapping | None = None,
     classes: ClassNames | None = None,
+    selection_share: float = SELECTION_SHARE,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return who is trained on, selected on and reported on.
 
@@ -96,6 +97,7 @@ def fold_items(
             ``patient_overlap`` among them, patients on both sides of a split are not refused.
         label_mapping: see :class:`ClassLabels`.
         classes: that ``label`` is an index of; by default as :func:`class_names` has it.
+        selection_share: of the training patients, where the datalist has no ``validation``; 0: none.
 
     Returns:
         ``{"train": [...], "select": [...], "report": [...], "test": [...]}``.
@@ -114,7 +116,7 @@ def fold_items(
         train = [item for item in train if item.get("fold") != fold]
     select = lists["validation"]
     if not select and train:
-        train, select = part_by_patient(train, SELECTION_SHARE, seed=0)
+        train, select = part_by_patient(train, selection_share, seed=0)
     return {"train": train, "select": select, "report": report, "test": lists["test"]}
 
 

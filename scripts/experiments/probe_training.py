@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from monai.transforms import Compose
 from tqdm import tqdm
@@ -74,11 +75,10 @@ class ProbeTraining:
         fit.probe.fill(self.network)
         weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
         write_whole(folder / "model.pt", lambda file: torch.save(weights, file))
-        table = self._out_of_fold(features, fit)
         uniform = [1 / len(self.names)] * len(self.names)  # classes weigh alike in the fit
-        calibration = fit_calibration(table, self.names, uniform)
+        calibration = fit_calibration(self._table(features, fit.same_strength), self.names, uniform)
         self.model_file.write(folder / "model.pt", features.content_hash, CalibrationRecord.of(calibration))
-        record = self._record(features, fit, table)
+        record = self._record(features, fit)
         write_whole(folder / "probe.json", json.dumps(record, indent=2) + "\n")
         print(
             f"{folder / 'model.pt'}: strength {fit.strength:g}; on patients that it did not know, balanced "
@@ -113,12 +113,12 @@ class ProbeTraining:
             )
         return features
 
-    def _out_of_fold(self, features: Features, fit: ProbeFit) -> PredictionTable:
+    def _table(self, features: Features, probabilities: np.ndarray) -> PredictionTable:
         columns = {"image": list(features.name), "patient": list(features.patient), "label": features.labels}
         source = "patients unknown to the probe that predicts, in cross-validation"
-        return PredictionTable.of(self.names, fit.probabilities, columns, source=source)
+        return PredictionTable.of(self.names, probabilities, columns, source=source)
 
-    def _record(self, features: Features, fit: ProbeFit, table: PredictionTable) -> dict[str, Any]:
+    def _record(self, features: Features, fit: ProbeFit) -> dict[str, Any]:
         return {
             "encoder": self.network.encoder.encoder.name,
             "encoder_sha256": self.network.encoder.sha256,
@@ -127,5 +127,5 @@ class ProbeTraining:
             "strength": fit.strength,
             "losses": {f"{strength:g}": loss for strength, loss in fit.losses.items()},
             "fold_strengths": fit.fold_strengths,
-            "out_of_fold": table_metrics(table, self.seed),
+            "out_of_fold": table_metrics(self._table(features, fit.probabilities), self.seed),
         }

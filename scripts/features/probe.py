@@ -14,7 +14,7 @@ from scripts.networks import EncoderProbe
 
 __all__ = ["STRENGTHS", "LinearProbe", "ProbeFit", "cross_validate_probe", "fit_probe", "scan_weights"]
 
-STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # scikit-learn's C: the smaller, the more regular
+STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # scikit-learn's C: the smaller, the more regular
 FEWEST_PATIENTS = 3  # of a class: one to test on, one to choose the strength by, one to train on
 ITERATIONS = 5000
 UNSEEN = -30.0  # logit of a class that no training scan of a fold has
@@ -62,7 +62,9 @@ class ProbeFit:
         probe: fitted on all scans.
         strength: of its fit, chosen by cross-validation over all scans.
         probabilities: ``(N, K)``, each scan's by a probe that knows neither its patient's features nor a
-            strength chosen with them.
+            strength chosen with them: what is reported.
+        same_strength: ``(N, K)``, each scan's by a probe of the strength of ``probe`` that does not know its
+            patient: as confident as ``probe`` is, so what a calibration is fitted on.
         fold_strengths: chosen in each outer fold.
         losses: cross-entropy by strength that chose ``strength``.
     """
@@ -70,6 +72,7 @@ class ProbeFit:
     probe: LinearProbe
     strength: float
     probabilities: np.ndarray
+    same_strength: np.ndarray
     fold_strengths: tuple[float, ...]
     losses: dict[float, float]
 
@@ -166,12 +169,17 @@ def cross_validate_probe(
     probabilities, chosen = np.zeros((len(labels), classes)), []
     for train, test in table.folds(max(FEWEST_PATIENTS, min(folds, *owners)), seed):
         rest = table.rows(train)
-        losses = rest.losses(folds, strengths, seed + 1)
-        chosen.append(min(losses, key=losses.__getitem__))
+        chosen.append(_best(rest.losses(rest.predictions(folds, strengths, seed + 1))))
         probabilities[test] = rest.fit(chosen[-1]).probabilities(values[test])
-    losses = table.losses(folds, strengths, seed)
-    strength = min(losses, key=losses.__getitem__)
-    return ProbeFit(table.fit(strength), strength, probabilities, tuple(chosen), losses)
+    predictions = table.predictions(folds, strengths, seed)
+    losses = table.losses(predictions)
+    strength = _best(losses)
+    same = softmax(predictions[strength], axis=1)
+    return ProbeFit(table.fit(strength), strength, probabilities, same, tuple(chosen), losses)
+
+
+def _best(losses: dict[float, float]) -> float:
+    return min(losses, key=losses.__getitem__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,17 +205,21 @@ class _Table:
         weights = scan_weights(self.labels, self.sources)
         return fit_probe(self.values, self.labels, weights, strength, self.classes)
 
-    def losses(self, folds: int, strengths: Sequence[float], seed: int) -> dict[float, float]:
-        """Return the weighted cross-entropy, out of fold, of each strength; the most regular first."""
+    def predictions(self, folds: int, strengths: Sequence[float], seed: int) -> dict[float, np.ndarray]:
+        """Return logits out of fold, ``(N, K)``, by strength; the most regular first."""
         owners = [len(np.unique(self.groups[self.labels == label])) for label in np.unique(self.labels)]
         parts = list(self.folds(max(2, min(folds, *owners)), seed))
-        weights = scan_weights(self.labels, self.sources)
-        losses = {}
-        for strength in sorted(strengths):
-            total = 0.0
-            for train, test in parts:
-                logits = self.rows(train).fit(strength).logits(self.values[test])
-                chosen = log_softmax(logits, axis=1)[np.arange(len(test)), self.labels[test]]
-                total -= float(weights[test] @ chosen)
-            losses[strength] = total / len(self.labels)
-        return losses
+        found = {strength: np.zeros((len(self.labels), self.classes)) for strength in sorted(strengths)}
+        for train, test in parts:
+            rest = self.rows(train)
+            for strength, logits in found.items():
+                logits[test] = rest.fit(strength).logits(self.values[test])
+        return found
+
+    def losses(self, predictions: dict[float, np.ndarray]) -> dict[float, float]:
+        """Return the cross-entropy of each strength's logits, scans weighed as in a fit."""
+        weights, rows = scan_weights(self.labels, self.sources), np.arange(len(self.labels))
+        return {
+            strength: float(-(weights * log_softmax(logits, axis=1)[rows, self.labels]).mean())
+            for strength, logits in predictions.items()
+        }

@@ -119,3 +119,13 @@ def test_the_predictor_takes_a_probe_like_any_other_network(run, phantoms):
     np.testing.assert_allclose(list(answer.raw.values()), expected.tolist(), atol=1e-5)
     assert answer.probabilities != answer.raw and answer.explanation.array.shape == (64, 64, 48)
     assert answer.content_hash == features.content_hash[0]
+
+
+def test_a_datalist_without_validation_gives_up_no_scan(run, phantoms, tmp_path):
+    datalist = json.loads((phantoms / "datalist.json").read_text())
+    few = [item for item in datalist["training"] if item["fold"] != 0]
+    few = [{**item, "image": str(phantoms / item["image"])} for item in few]
+    del datalist["validation"], datalist["test"]
+    (tmp_path / "datalist.json").write_text(json.dumps({**datalist, "training": few}))
+    fitted = Features.load(run(dataset_dir=str(tmp_path)) / "features.npz")
+    assert fitted.name == tuple(item["image"] for item in few)

@@ -116,3 +116,16 @@ def test_three_patients_a_class_are_enough(folds):
     fit = cross_validate_probe(values, labels, patients, [""] * 18, classes=3, folds=folds)
     assert len(fit.fold_strengths) == 3
     np.testing.assert_allclose(fit.probabilities.sum(1), 1)
+
+
+def test_what_calibrates_has_the_confidence_of_the_probe_and_knows_nothing_of_the_patient():
+    values, labels, patients = scans(count=90, channels=20, apart=5.0)
+    fit = cross_validate_probe(values, labels, patients, [""] * 90, 3, strengths=(1e-6, 0.5))
+    assert fit.strength == 0.5
+    for owner in ("p3", "p20"):
+        own = np.array(patients) == owner
+        others = fit_probe(values[~own], labels[~own], np.ones(88), 0.5, 3).probabilities(values[own])
+        assert np.abs(fit.same_strength[own] - others).max() < 0.25  # fitted on fewer others than these
+    assert fit.same_strength.max(1).mean() < fit.probe.probabilities(values).max(1).mean()
+    alone = cross_validate_probe(values, labels, patients, [""] * 90, 3, strengths=(0.5,))
+    np.testing.assert_array_equal(alone.same_strength, fit.same_strength)
