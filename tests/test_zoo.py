@@ -37,7 +37,8 @@ CHAINS = [
     for chain in chains
     for recipe in (None, *recipes)
 ]
-OVER_RUNS = [("cross_validate",), ("ablation",), ("external_test",), ("probe",)]  # they read train.yaml when they run
+# The first three read train.yaml when they run.
+OVER_RUNS = [("cross_validate",), ("ablation",), ("external_test",), ("probe",)]
 TRAIN_IDS = [
     "bundle_root",
     "device",
