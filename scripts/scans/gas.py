@@ -18,6 +18,8 @@ LIGHTEST_LUNG = -885.0  # HU: three quarters of a bubble are darker, whatever th
 DARKER = 5.0  # HU below the darker quarter of the lungs, or more
 EVEN = 22.0  # HU, standard deviation of the coarse copy within a bubble; lung has vessels, and gravity
 WIDEST_LEAK = 3  # erosions of a voxel that a gap in the wall may need to close
+SURELY_GAS = -945.0  # HU: no even lung is darker
+THINNEST_WALL = -600.0  # HU of the coarse copy, where a wall runs between a bubble and the lung
 BENEATH = 0.2  # share of a bubble's columns with lung under it: gas under the diaphragm has none
 
 
@@ -76,6 +78,8 @@ def glued_gas(air: np.ndarray, samples: Samples, coarse: Scan) -> np.ndarray:
         labels, _ = ndimage.label(core)
         bubbles = _bubbles(labels, values, SMALLEST_GAS / voxel, darkest)
         if bubbles.any():
+            bubbles = _walled(bubbles, labels, inside & ~free, values, erosions + 1)
+        if bubbles.any():
             seeds = bubbles[labels]
             found |= _around(seeds, core & ~seeds, inside, erosions + 1)
             core &= ~seeds
@@ -102,6 +106,31 @@ def _bubbles(labels: np.ndarray, values: np.ndarray, smallest: float, darkest: f
         lung = np.any((labels[under] > 0) & (values[under] > darkest), axis=2, keepdims=True)
         bubble[piece] = lung[members.any(2)].mean() < BENEATH
     return bubble
+
+
+def _walled(
+    bubbles: np.ndarray, labels: np.ndarray, between: np.ndarray, values: np.ndarray, reach: int
+) -> np.ndarray:
+    """Keep the bubbles that a wall parts from other air, not a vessel or noise: part of a dark, even lung.
+
+    Args:
+        bubbles: of each label, whether it may be one.
+        labels: pieces of air.
+        between: air that is no piece's, for something denser runs through it.
+        values: HU of the coarse copy.
+        reach: voxels from a piece to the wall.
+    """
+    kept = bubbles.copy()
+    size = 2 * reach + 1
+    for piece in np.flatnonzero(bubbles):
+        place = ndimage.find_objects((labels == piece).view(np.uint8))[0]
+        part = tuple(slice(max(0, along.start - size), along.stop + size) for along in place)
+        own = labels[part] == piece
+        others = (labels[part] > 0) & ~own & ~bubbles[labels[part]]
+        wall = between[part] & ndimage.maximum_filter(own, size) & ndimage.maximum_filter(others, size)
+        if wall.any() and np.median(values[part][own]) > SURELY_GAS:
+            kept[piece] = np.median(values[part][wall]) > THINNEST_WALL
+    return kept
 
 
 def _around(seeds: np.ndarray, others: np.ndarray, inside: np.ndarray, reach: int) -> np.ndarray:
