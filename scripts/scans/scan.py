@@ -81,7 +81,7 @@ class Scan:
         axes. Spacing, position and header are left out: formats round them differently. A resampled,
         cropped or windowed copy is another scan.
 
-        512 x 512 x 300 voxels of int16 take 35 ms.
+        512 x 512 x 300 voxels of int16, as files store them, take about 40 ms.
         """
         step = slice(None, None, HASH_STRIDE)
         digest = hashlib.sha256(repr(tuple(map(int, self.voxels.shape))).encode())
