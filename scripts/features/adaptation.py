@@ -69,7 +69,6 @@ def domain_directions(source: np.ndarray, target: np.ndarray, count: int) -> np.
         model = LogisticRegression(C=DOMAIN_STRENGTH, class_weight="balanced", max_iter=5000, tol=1e-8)
         rest = values - values @ found.T @ found
         direction = model.fit(rest, domain).coef_[0]
-        direction -= direction @ found.T @ found
         found = np.concatenate([found, direction[None] / np.linalg.norm(direction)])
     return found
 

@@ -75,6 +75,17 @@ def test_predictions_out_of_fold_know_nothing_of_the_patient():
     assert (parted.probabilities.argmax(1) == labels).mean() > 0.8  # so that the claim above can fail
 
 
+def test_a_patient_has_no_say_in_the_strength_that_predicts_it_and_those_left_out_with_it():
+    values, labels, patients = scans(count=60, channels=20, apart=4.0)
+    other = values.copy()
+    other[:2] = 1e3 * np.random.default_rng(1).normal(size=(2, 20))  # both scans of the first patient
+    fits = [cross_validate_probe(given, labels, patients, [""] * 60, 3, 3) for given in (values, other)]
+    unmoved = np.isclose(fits[0].probabilities, fits[1].probabilities, rtol=0, atol=1e-9).all(1)
+    assert not unmoved[:2].any()
+    assert unmoved.sum() == 18  # the other scans of its fold, a third of all
+    assert fits[0].fold_strengths != fits[1].fold_strengths  # so that the claim above can fail
+
+
 def test_classes_that_differ_are_told_apart_and_labels_without_meaning_are_not():
     values, labels, patients = scans(count=120, apart=4.0)
     fit = cross_validate_probe(values, labels, patients, [""] * 120, classes=3)
