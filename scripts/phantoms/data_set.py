@@ -82,7 +82,9 @@ def write_data_set(
 ) -> Path:
     """Write phantoms and their datalist; the same arguments give the same bytes, whatever the workers.
 
-    A sixth of the scans are second visits of a patient. A data set that is there already, made with the same
+    A sixth of the scans are second visits of a patient. No scan ends within the lungs, as some of the same
+    population do (:class:`~scripts.phantoms.variations.Variations`): such a scan is refused, and training stops
+    at it. A data set that is there already, made with the same
     arguments, is left as it is. More than one worker needs an importable main module
     (``if __name__ == "__main__":``), as Python's spawned processes do.
 
@@ -107,7 +109,7 @@ def write_data_set(
     folder = Path(output_dir)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; --output_dir is a folder")
-    population = population or Population()
+    population = _whole_chests(population or Population())
     if task not in TASKS:
         raise UserError(f"task={task!r} is unknown: give {', '.join(TASKS)}")
     classes = TASKS[task].classes
@@ -134,6 +136,10 @@ def write_data_set(
     items = list(tqdm(_written(orders, workers), total=count, desc="phantoms", disable=not progress))
     _write_datalist(datalist, name, items, classes)
     return datalist
+
+
+def _whole_chests(population: Population) -> Population:
+    return replace(population, variations=replace(population.variations, cut_base_rate=0.0))
 
 
 def _check(count: int, num_classes: int, seed: int, shape: Sequence[int] | None, workers: int | None) -> None:
