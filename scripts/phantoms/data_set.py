@@ -83,10 +83,9 @@ def write_data_set(
     """Write phantoms and their datalist; the same arguments give the same bytes, whatever the workers.
 
     A sixth of the scans are second visits of a patient. No scan ends within the lungs, as some of the same
-    population do (:class:`~scripts.phantoms.variations.Variations`): such a scan is refused, and training stops
-    at it. A data set that is there already, made with the same
-    arguments, is left as it is. More than one worker needs an importable main module
-    (``if __name__ == "__main__":``), as Python's spawned processes do.
+    population do (``Population.variations``): training stops at a scan that is refused. A data set that is
+    there already, made with the same arguments, is left as it is. More than one worker needs an importable
+    main module (``if __name__ == "__main__":``), as Python's spawned processes do.
 
     Args:
         output_dir: gains ``images/``, ``lobes/``, ``lesions/`` and ``datalist.json``.
