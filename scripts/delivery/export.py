@@ -130,7 +130,7 @@ def _write_texts(
     config.write_text(resolved_text(parser), encoding="utf-8")
     known = ("output", "class_names", "temperature", "weights_sha256")
     content = resolved_metadata(parser, described) | {"export": {key: record[key] for key in known}}
-    metadata.write_text(json.dumps(content, indent=2))
+    metadata.write_text(json.dumps(content, indent=2), encoding="utf-8")
     return config, metadata
 
 

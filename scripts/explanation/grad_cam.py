@@ -45,7 +45,7 @@ class GradCAM:
             network.encoder.load()  # else it has no layers yet
         self.network = network
         self.layer = checked_layer(network, layer or known[0])
-        if self.layer not in known:
+        if known and self.layer not in known:
             self.name = f"{self.name}_{self.layer.rpartition('.')[2]}"
 
     def __call__(self, x: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:

@@ -34,6 +34,7 @@ def test_without_a_tool_all_are_listed_and_an_unknown_one_is_an_error(capsys):
 
 def test_the_preview_s_module_command_is_the_tool(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["scripts.transforms.preview", "--help"])
+    monkeypatch.delitem(sys.modules, "scripts.transforms.preview", raising=False)
     with pytest.raises(SystemExit) as status:
         runpy.run_module("scripts.transforms.preview", run_name="__main__")
     assert not status.value.code and "python -m scripts preview" in capsys.readouterr().out

@@ -180,9 +180,10 @@ def test_classes_in_any_script_and_grades_are_reported_as_they_are_called(source
     names = ["none", "肺炎", "bénin", "severe"]
     for header in source.slices:  # a source in another character set, with a name that needs it
         header.SpecificCharacterSet, header.PatientName = "ISO_IR 100", "Müller^Jürgen"
-    answer = ANSWER | {f"prob_{name}": 0.25 for name in names}
     for prediction, coded in (("肺炎", "99CHESTCT"), ("severe", "24484000, SCT")):
-        made = classification_report(source, answer | {"prediction": prediction}, names, PRODUCER)
+        chances = {name: 0.4 if name == prediction else 0.2 for name in names}
+        answer = replace(ANSWER, classes=tuple(names), probabilities=chances)
+        made = classification_report(source, answer, PRODUCER)
         report = saved(made, tmp_path)
         tracked = [line for line in text(report) if line.startswith("Tracking Identifier: Probability")]
         assert [line.rpartition("class ")[2] for line in tracked] == names
