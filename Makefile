@@ -13,7 +13,7 @@ space := $(empty) $(empty)
 
 .PHONY: demo test test-slow check format configs bench encoder clean
 
-demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find lobes; 13 minutes on 2 cores
+demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find lobes; 16 minutes on 2 cores
 	rm -rf demo
 	.venv/bin/python -m scripts.phantoms --output_dir demo/phantoms --count 360 --seed 0 --size 72 72 52 --severity moderate severe
 	$(RUN) training --config_file $(DEMO_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/run
