@@ -30,7 +30,8 @@ from monai.transforms import (
     Spacingd,
 )
 
-from scripts.checkpoints import ModelFile, build_network
+from scripts import bundle_root
+from scripts.checkpoints import ModelFile, build_network, describe, read_configs
 from scripts.lobes import LobeSegmenter, LobeUNet
 from scripts.networks import read_state_dict
 from scripts.phantoms import draw_phantom
@@ -60,8 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         scan, checkpoint = Path(folder) / "scan.nii.gz", Path(folder) / "lobe_model.pt"
         phantom = draw_phantom(0, 2, options.shape)
         nibabel.save(nibabel.Nifti1Image(phantom.hounsfield, phantom.affine), scan)
-        torch.manual_seed(0)
-        torch.save(LobeUNet(options.channels).state_dict(), checkpoint)
+        _save_random_network(checkpoint, options.channels)
         print(f"{' x '.join(map(str, options.shape))}, {torch.get_num_threads()} threads")
         results: dict[str, list[dict[str, float]]] = {name: [] for name in PATHS}
         for _ in range(options.runs):  # in turn, so that a busy moment of the machine slows both alike
@@ -73,6 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             statistics.median(run[key] for run in runs) for key in ("seconds", "network", "peak_mb")
         )
         print(f"| {name} | {seconds:.2f} | {seconds - network:.2f} | {peak:.0f} |")
+
+
+def _save_random_network(checkpoint: Path, channels: Sequence[int]) -> None:
+    """Save the network of inference_lobes.yaml with random weights, its model file beside it."""
+    parser = read_configs([Path(bundle_root(), "configs", "inference_lobes.yaml")])
+    parser.update({"network_def::channels": list(channels)})
+    torch.manual_seed(0)
+    torch.save(parser.get_parsed_content("network_def").state_dict(), checkpoint)
+    describe(parser).write(checkpoint)
 
 
 def _measured(path: Callable[[str, str], object], checkpoint: str, scan: str) -> dict[str, float]:

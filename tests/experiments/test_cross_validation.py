@@ -203,7 +203,7 @@ def test_two_processes_take_the_folds_in_turn_and_pool_the_same_predictions(
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "monai.bundle"]
     command = [*torchrun, "run", "cross_validation", "--config_file", "configs/cross_validate.yaml"]
     done = subprocess.run(
-        [*command, *places, *knobs, "--report", "false"],
+        [*command, *places, *knobs, "--report", "False"],
         cwd=bundle_root(),
         capture_output=True,
         text=True,
