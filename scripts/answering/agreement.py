@@ -64,7 +64,12 @@ def _base(parser: ConfigParser) -> dict[str, Any]:
     if command_line is not None:
         return ConfigParser.load_config_file(command_line.files[0])
     known = [ConfigParser.load_config_file(Path(bundle_root(), "configs", name)) for name in BASES]
-    return max(known, key=lambda base: sum(parser.get(key) == value for key, value in base.items()))
+    return max(known, key=lambda base: _likeness(parser, base))
+
+
+def _likeness(parser: ConfigParser, base: Mapping[str, Any]) -> int:
+    """Return how many ids of a base a config has unchanged, less those that it lacks."""
+    return sum(parser[key] == value if key in parser else -1 for key, value in base.items())
 
 
 def _stated(parser: ConfigParser, base: Mapping[str, Any]) -> list[str]:

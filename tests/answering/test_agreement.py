@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts import bundle_root
-from scripts.answering.agreement import check_agreement
+from scripts.answering.agreement import check_agreement, is_stated
 from scripts.checkpoints import ModelFile, describe, read_configs
 from scripts.command_line import CommandLine, begin_run
 from scripts.errors import UserError
@@ -163,3 +163,14 @@ def test_configs_in_another_order_are_refused_at_the_start(names, message, monke
     with pytest.raises(UserError, match=message) as refused:
         begin_run()
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("base", ["inference.yaml", "inference_lobes.yaml"])
+def test_a_host_s_config_is_compared_with_its_own_base_however_many_knobs_it_turns(base, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["host"])
+    parser = read_configs([Path(bundle_root(), "configs", base)])
+    turned = ("ckpt_path", "scans", "batch_size", "num_workers", "output_dir")
+    parser.update({name: "another" for name in turned if name in parser})
+    assert not is_stated(parser, "network_def") and not is_stated(parser, "spatial_shape")
+    parser.update({"network_def::spatial_shape": [32, 24, 40]})
+    assert is_stated(parser, "network_def") and not is_stated(parser, "spatial_shape")

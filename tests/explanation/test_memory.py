@@ -7,10 +7,8 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
 from scripts import bundle_root
-from scripts.networks import pa_66_m
 
 GRID = (40, 40, 32)
 FEW, MANY = 20, 60
@@ -40,8 +38,8 @@ def peak_megabytes(scans, folder):
 
 
 @pytest.mark.slow
-def test_explaining_three_times_the_scans_takes_the_same_memory(phantoms, tmp_path):
-    torch.save(pa_66_m(spatial_shape=GRID).state_dict(), tmp_path / "model.pt")
+def test_explaining_three_times_the_scans_takes_the_same_memory(phantoms, save_model, tmp_path):
+    save_model(tmp_path / "model.pt", spatial_shape=list(GRID))
     phantom = sorted((phantoms / "images").iterdir())
     scans = [tmp_path / f"{number:02d}.nii.gz" for number in range(MANY)]
     for number, scan in enumerate(scans):
