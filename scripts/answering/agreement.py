@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,19 @@ def _base(parser: ConfigParser) -> dict[str, Any]:
     command_line = CommandLine.of(sys.argv)
     if command_line is not None:
         return ConfigParser.load_config_file(command_line.files[0])
-    known = [ConfigParser.load_config_file(Path(bundle_root(), "configs", name)) for name in BASES]
-    return max(known, key=lambda base: _likeness(parser, base))
+    config = parser.get()  # a dict: the parser spells out a suggestion for each id that it lacks
+    return max(_bases(), key=lambda base: _likeness(config, base))
 
 
-def _likeness(parser: ConfigParser, base: Mapping[str, Any]) -> int:
+@cache
+def _bases() -> list[dict[str, Any]]:
+    """Read the bundle's bases, once a process."""
+    return [ConfigParser.load_config_file(Path(bundle_root(), "configs", name)) for name in BASES]
+
+
+def _likeness(config: Mapping[str, Any], base: Mapping[str, Any]) -> int:
     """Return how many ids of a base a config has unchanged, less those that it lacks."""
-    return sum(parser[key] == value if key in parser else -1 for key, value in base.items())
+    return sum(config[key] == value if key in config else -1 for key, value in base.items())
 
 
 def _stated(parser: ConfigParser, base: Mapping[str, Any]) -> list[str]:
