@@ -1,36 +1,76 @@
-"""Files written whole: under another name, flushed to disk, then renamed; and their digests."""
+"""Files written whole: in memory, under another name, flushed to disk, renamed; and their digests.
 
+All files that the bundle writes come from here, so what holds for one holds for all: no crash leaves half a
+file under its name, a full disk costs one line, and the umask says who may read it.
+"""
+
+import errno
 import hashlib
+import io
 import os
+import re
+import socket
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["sha256_of", "write_whole"]
+from scripts.errors import UserError
+
+__all__ = ["sha256_of", "sweep_partials", "write_whole"]
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+HOST = socket.gethostname().split(".")[0][:32]
+PARTIAL = re.compile(r".+\.(?P<host>[^.]+)\.(?P<process>\d+)\.partial")
+ABANDONED = 3600.0  # seconds: what lies in memory is written in less, so whoever began is gone
 
 
-def write_whole(path: str | Path, content: str | bytes | Callable[[Any], None]) -> None:
+def write_whole(path: str | Path, content: str | bytes | Callable[[Any], Any]) -> None:
     """Write a file so that no reader, and no crash, ever sees a part of it.
 
     Args:
         path: of the file; its folder is made where it is missing.
-        content: text, written as UTF-8; bytes; or a function that writes to an open binary file.
+        content: text, written as UTF-8; bytes; or a function that writes to an open binary file in memory.
+
+    Raises:
+        UserError: the disk is full, or the file cannot be written there. Nothing of it stays.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    memory = _in_memory(content)
+    partial = path.with_name(f"{path.name[:32]}.{HOST}.{os.getpid()}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content.encode() if isinstance(content, str) else content)
+            file.write(memory)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        _remove(partial)
+        raise _mistake(error, path, len(memory)) from error
     except BaseException:
-        partial.unlink(missing_ok=True)
+        _remove(partial)
         raise
+
+
+def sweep_partials(folder: str | Path, alone: bool = False) -> None:
+    """Remove what killed processes left of files that they were about to write.
+
+    Args:
+        folder: in which files are written; folders in it are not entered.
+        alone: no other process writes here, as a lock says: all that is left is swept. Else what a living
+            process of this machine began stays, and what another machine did within an hour.
+    """
+    try:
+        found = [path for path in Path(folder).iterdir() if path.name.endswith(".partial")]
+    except OSError:
+        return
+    for path in found:
+        begun = PARTIAL.fullmatch(path.name)
+        if begun and (alone or _is_abandoned(path, begun["host"], int(begun["process"]))):
+            _remove(path)
 
 
 def sha256_of(path: str | Path) -> str:
@@ -41,3 +81,53 @@ def sha256_of(path: str | Path) -> str:
     """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _in_memory(content: str | bytes | Callable[[Any], Any]) -> bytes | memoryview:
+    if isinstance(content, str):
+        return content.encode()
+    if isinstance(content, bytes):
+        return content
+    memory = io.BytesIO()
+    content(memory)
+    return memory.getbuffer()
+
+
+def _mistake(error: OSError, path: Path, size: int) -> UserError:
+    if error.errno in FULL:
+        megabytes = max(1, -(-size // 10**6))
+        return UserError(f"no space left on {path.parent}: needs about {megabytes} MB for {path.name}")
+    return UserError(f"{path}: cannot be written ({error.strerror})")
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _is_abandoned(path: Path, host: str, process: int) -> bool:
+    if host == HOST and (process == os.getpid() or not _is_alive(process)):
+        return True
+    with suppress(OSError):
+        return time.time() - path.stat().st_mtime > ABANDONED
+    return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
