@@ -6,8 +6,7 @@ from .external import external_items
 from .folds import cross_validation_folds
 from .layouts import LAYOUTS, Request
 from .reading import class_names, fold_items, read_datalist
-from .splits import SplitPlan
-from .splitting import split_by_patient
+from .splitting import SplitPlan, split_items
 
 __all__ = [
     "CLASSES",
@@ -22,5 +21,5 @@ __all__ = [
     "external_items",
     "fold_items",
     "read_datalist",
-    "split_by_patient",
+    "split_items",
 ]

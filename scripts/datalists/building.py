@@ -1,22 +1,35 @@
 """A tree of scans -> datalist.json, frozen with its seed and the hash of what it was made from."""
 
 import json
+import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
-from scripts.scans import join_zip_path, split_zip_path
+from scripts.files import write_whole
+from scripts.scans import join_zip_path, natural_order, read_header, split_zip_path
 
-from .classes import CLASSES
 from .hashing import hash_content
 from .layouts import LAYOUTS, Collection, Request, first_names
 from .reading import FILE_KEYS
 from .schema import LISTS
-from .splits import SplitPlan, split_items
+from .splitting import SplitPlan, split_items
 
-__all__ = ["CLASSES", "Marks", "build_datalist", "collect_scans"]
+__all__ = [
+    "ONE_SCAN",
+    "Marks",
+    "build_datalist",
+    "check_scans",
+    "collect_scans",
+    "relative_item",
+    "split_record",
+    "write_datalist",
+]
+
+ONE_SCAN = ("thinnest", "first")
 
 
 @dataclass(frozen=True)
@@ -27,12 +40,15 @@ class Marks:
         name: of the datalist; layout and hash if None.
         window: (level, width) in HU of 8-bit slices, where the user knows what the publication does not say.
         hash_files: hash the files' contents, not only their names and sizes.
+        one_scan: keep one scan of each patient, the "thinnest" (of the smallest spacing between slices, or
+            else with the most slices) or the "first" by name; None keeps all.
         progress: show a progress bar.
     """
 
     name: str | None = None
     window: tuple[float, float] | None = None
     hash_files: bool = False
+    one_scan: str | None = None
     progress: bool = False
 
 
@@ -66,25 +82,52 @@ def build_datalist(
     output, plan, marks = Path(output), plan or SplitPlan(), marks or Marks()
     collection = collect_scans(layout, request)
     classes = request.labels(LAYOUTS[layout].classes).names
+    if marks.one_scan:
+        _keep_one_scan(collection, marks.one_scan, request.root)
     items = _with_window(collection.items, marks.window)
     content_hash = hash_content(request.root, items, marks.hash_files, marks.progress)
-    lists = split_items(items, plan)
+    lists = split_items(items, plan, classes)
     content = {
         "name": marks.name or f"{layout} {content_hash[:12]}",
         "classes": classes,
         "layout": layout,
         "seed": plan.seed,
-        "split": {field.name: getattr(plan, field.name) for field in fields(plan) if field.name != "seed"},
+        "split": split_record(plan) | {"one_scan_per_patient": marks.one_scan},
         "label_meaning": collection.label_meaning,
-        "notes": collection.notes,
+        "notes": [*collection.notes, *notes_on(items, classes)],
         "left_out": {
             reason: {"count": len(names), "first": names[:5]} for reason, names in collection.left_out.items()
         },
         "content_hash": content_hash,
-        **{name: [_relative(item, request.root, output) for item in lists[name]] for name in LISTS},
+        **{name: [relative_item(item, request.root, output) for item in lists[name]] for name in LISTS},
     }
-    _write(output, content, overwrite)
+    write_datalist(output, content, overwrite)
     return content
+
+
+def split_record(plan: SplitPlan) -> dict[str, Any]:
+    """Return what a datalist says of how it was split; the seed has a place of its own."""
+    return {field.name: getattr(plan, field.name) for field in fields(plan) if field.name != "seed"}
+
+
+def notes_on(items: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> list[str]:
+    """Return what a training would refuse for all of these scans, so that it is said before."""
+    notes = []
+    grey = sum(item.get("intensity") == "windowed" and "window" not in item for item in items)
+    if grey:
+        notes.append(
+            f"{grey} of {len(items)} scans are grey levels of a display window that nobody stated, and runs "
+            f"refuse them: build again with --window LEVEL WIDTH in HU, if you know it"
+        )
+    present = {item["label"] for item in items}
+    absent = [name for label, name in enumerate(classes) if label not in present]
+    if absent:
+        rest = " ".join(repr(name) for label, name in enumerate(classes) if label in present)
+        notes.append(
+            f"no scan of class {' and '.join(map(repr, absent))}, and without one no training starts: "
+            f"build again with --classes {rest}, or `python -m scripts.datalists join` a set that has it"
+        )
+    return notes
 
 
 def collect_scans(layout: str, request: Request) -> Collection:
@@ -107,15 +150,27 @@ def collect_scans(layout: str, request: Request) -> Collection:
             f"{request.root}: no scan found; layout {layout} expects {LAYOUTS[layout].tree}"
             + "".join(f"; {reason}: {first_names(names)}" for reason, names in collection.left_out.items())
         )
-    _check_once(collection.items)
     own = LAYOUTS[layout].classes
     if own is not None and (request.classes or request.label_mapping):
         collection.relabel(request.labels(own))
-    _check_labels(collection.items)
+    check_scans(collection.items)
     return collection
 
 
-def _check_once(items: list[dict[str, Any]]) -> None:
+def check_scans(items: Sequence[dict[str, Any]]) -> None:
+    """Make sure that each scan is there once, and each patient of one class.
+
+    Args:
+        items: each with ``image``, relative to one folder or absolute, ``patient`` and ``label``.
+
+    Raises:
+        UserError: naming the first scans or patients.
+    """
+    _check_once(items)
+    _check_labels(items)
+
+
+def _check_once(items: Sequence[dict[str, Any]]) -> None:
     seen: set[tuple[str, ...]] = set()
     twice = []
     for item in items:
@@ -127,16 +182,17 @@ def _check_once(items: list[dict[str, Any]]) -> None:
         raise UserError(f"{len(twice)} scans are named twice: {first_names(twice)}; keep one row of each")
 
 
-def _check_labels(items: list[dict[str, Any]]) -> None:
+def _check_labels(items: Sequence[dict[str, Any]]) -> None:
     labels: dict[str, set[int]] = {}
     for item in items:
         labels.setdefault(item["patient"], set()).add(item["label"])
-    torn = [
+    contradictory = [
         f"{patient} ({', '.join(map(str, sorted(own)))})" for patient, own in labels.items() if len(own) > 1
     ]
-    if torn:
+    if contradictory:
         raise UserError(
-            f"{len(torn)} patients are under two classes: {first_names(torn)}; correct their labels"
+            f"{len(contradictory)} patients are under two classes: {first_names(contradictory)}; "
+            f"correct their labels"
         )
 
 
@@ -153,7 +209,33 @@ def _with_window(items: list[dict[str, Any]], window: tuple[float, float] | None
     ]
 
 
-def _relative(item: dict[str, Any], root: Path, output: Path) -> dict[str, Any]:
+def _keep_one_scan(collection: Collection, which: str, root: Path) -> None:
+    """Leave out all scans of a patient but one, and record which."""
+    if which not in ONE_SCAN:
+        raise UserError(f"--one_scan_per_patient {which}: expected {' or '.join(ONE_SCAN)}")
+    own: dict[str, list[dict[str, Any]]] = {}
+    for item in sorted(collection.items, key=lambda item: natural_order(item["image"])):
+        own.setdefault(item["patient"], []).append(item)
+    best = {
+        id(min(items, key=lambda item: _thickness(item, root)) if which == "thinnest" else items[0])
+        for items in own.values()
+    }
+    others = [item["image"] for item in collection.items if id(item) not in best]
+    collection.items = [item for item in collection.items if id(item) in best]
+    collection.leave_out(f"not the {which} scan of the patient", others)
+
+
+def _thickness(item: dict[str, Any], root: Path) -> tuple[float, float]:
+    """Return mm from slice to slice, unknown ones last, then minus the number of slices."""
+    outer, inner = split_zip_path(item["image"])
+    path = str(root.resolve() / outer)
+    header = read_header({**item, "image": path if inner is None else join_zip_path(path, inner)})
+    steps = ((item.get("spacing") or [None])[-1], header.get("slice_spacing"), header.get("slice_thickness"))
+    known = [float(step) for step in steps if step]
+    return known[0] if known else math.inf, -float(header.get("slices") or 0)
+
+
+def relative_item(item: dict[str, Any], root: Path, output: Path) -> dict[str, Any]:
     """Return the item with its paths relative to the datalist's folder; links below the root stay links."""
     written = dict(item)
     for key in FILE_KEYS:
@@ -164,7 +246,17 @@ def _relative(item: dict[str, Any], root: Path, output: Path) -> dict[str, Any]:
     return written
 
 
-def _write(output: Path, content: dict[str, Any], overwrite: bool) -> None:
+def write_datalist(output: Path, content: Mapping[str, Any], overwrite: bool) -> None:
+    """Write a datalist whole, with one line an item.
+
+    Args:
+        output: the file.
+        content: of it.
+        overwrite: replace another datalist that lies there.
+
+    Raises:
+        UserError: another datalist is in the way, or the file cannot be written.
+    """
     text = _text(content)
     if output.is_dir():
         raise UserError(
@@ -172,17 +264,10 @@ def _write(output: Path, content: dict[str, Any], overwrite: bool) -> None:
         )
     if output.exists() and not overwrite and output.read_bytes() != text.encode():
         raise UserError(f"{output}: another datalist is there; give --overwrite to replace it")
-    part = output.with_name(output.name + ".part")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(output)
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror})") from None
+    write_whole(output, text)
 
 
-def _text(content: dict[str, Any]) -> str:
-    """Return the content as JSON with one line an item."""
+def _text(content: Mapping[str, Any]) -> str:
     blocks = []
     for key, value in content.items():
         if key in LISTS:

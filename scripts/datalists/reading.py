@@ -10,7 +10,7 @@ from scripts.scans import join_zip_path, split_zip_path
 
 from .classes import CLASSES, checked_class_names
 from .schema import load_datalist
-from .splitting import part_by_patient
+from .splitting import take_share
 
 __all__ = ["class_names", "fold_items", "read_datalist"]
 
@@ -116,7 +116,7 @@ def fold_items(
         train = [item for item in train if item.get("fold") != fold]
     select = lists["validation"]
     if not select and train:
-        train, select = part_by_patient(train, selection_share, seed=0)
+        train, select = take_share(train, selection_share, seed=0)
     return {"train": train, "select": select, "report": report, "test": lists["test"]}
 
 

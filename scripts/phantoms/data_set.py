@@ -13,9 +13,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from joblib import cpu_count
+from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-from scripts.datalists import CLASSES, split_by_patient
+from scripts.datalists import CLASSES, SplitPlan, split_items
 from scripts.errors import UserError
 
 from .phantom import draw_phantom
@@ -229,8 +230,18 @@ def _write_datalist(
     share = max(HELD_OUT, 1 / fewest)
     held_out = -(-fewest // round(1 / share))
     folds = min(MOST_FOLDS, fewest - 2 * held_out)
-    lists = split_by_patient(items, validation=share, test=share, folds=folds)
-    content = {"name": name, "classes": list(classes), **lists}
+    rest, test = _part(items, round(1 / share))
+    rest, validation = _part(rest, round((1 - share) / share))
+    lists = split_items(rest, SplitPlan(validation=0, test=0, folds=folds))
+    content = {"name": name, "classes": list(classes), **lists, "validation": validation, "test": test}
     part = path.with_suffix(".part")
     part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     part.replace(path)
+
+
+def _part(items: list[dict[str, Any]], parts: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return all items but one of several parts, and that one; patients stay together, classes even."""
+    labels, patients = ([item[key] for item in items] for key in ("label", "patient"))
+    splitter = StratifiedGroupKFold(max(2, parts), shuffle=True, random_state=0)
+    kept, taken = next(splitter.split(labels, labels, patients))
+    return [items[i] for i in kept], [items[i] for i in taken]

@@ -1,6 +1,8 @@
 import json
 import time
 
+import nibabel
+import numpy as np
 import pytest
 
 from scripts.datalists import Marks, Request, SplitPlan, build_datalist, fold_items, read_datalist
@@ -122,3 +124,35 @@ def test_ten_thousand_rows_build_within_a_minute(grow, table, tmp_path):
     start = time.monotonic()
     content = build_datalist("table", Request(root, csv=rows), tmp_path / "d.json")
     assert time.monotonic() - start < 60 and sum(len(content[name]) for name in LISTS) == 10_000
+
+
+def thickness(root, *scans):
+    """Write volumes of so many mm from slice to slice, of two patients by turns, and their table."""
+    rows = ["path,label,patient"]
+    for k, spacing in enumerate(scans):
+        image = nibabel.Nifti1Image(np.zeros((2, 2, 4), np.int16), np.diag([1, 1, spacing, 1]))
+        nibabel.save(image, root / f"scan{k}.nii.gz")
+        rows.append(f"scan{k}.nii.gz,{k % 2},{k % 2}")
+    (root / "scans.csv").write_text("\n".join(rows))
+    return Request(root, csv=root / "scans.csv")
+
+
+def test_one_scan_of_each_patient_is_kept_and_the_others_are_counted(tmp_path):
+    request = thickness(tmp_path, 5, 1, 2.5, 8, 7, 3)
+    for which, kept in (("thinnest", [1, 2]), ("first", [0, 1])):
+        content = build_datalist(
+            "table", request, tmp_path / f"{which}.json", SplitPlan(0, 1), Marks(one_scan=which)
+        )
+        assert sorted(item["image"] for item in content["test"]) == [f"scan{k}.nii.gz" for k in kept]
+        assert content["left_out"][f"not the {which} scan of the patient"]["count"] == 4
+        assert content["split"]["one_scan_per_patient"] == which
+
+
+def test_of_slices_without_spacing_most_are_thinnest(grow, tmp_path):
+    root = grow(
+        *(f"CP/1/{scan}/{k}.png" for scan, slices in ((10, 3), (11, 9), (12, 5)) for k in range(slices))
+    )
+    content = build_datalist(
+        "cc_ccii", Request(root), tmp_path / "d.json", SplitPlan(0, 1), Marks(one_scan="thinnest")
+    )
+    assert [item["image"] for item in content["test"]] == ["data/CP/1/11"]

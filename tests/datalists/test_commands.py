@@ -182,3 +182,42 @@ def test_one_class_and_twice_the_same_are_refused(grow, build):
     for names, message in ((["COVID-19"], "name two or more"), (["a", "A"], "too alike")):
         with pytest.raises(UserError, match=message):
             build(*cc_ccii(grow), "--classes", *names)
+
+
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [
+        (["--test", "0.4"], (30, 6, 24)),
+        (["--test", "1"], (0, 0, 60)),
+        (["--test_per_class", "10", "--validation_per_class", "2", "--folds", "3"], (36, 4, 20)),
+        (["--random_folds", "--test", "0", "--validation", "0"], (60, 0, 0)),
+        (["--folds", "0", "--test", "0.5", "--validation", "0.5"], None),
+    ],
+)
+def test_the_command_parts_scans_as_it_is_told(options, sizes, grow, tmp_path):
+    root = grow(*(f"studies/CT-{k % 2}/study_{k}.nii.gz" for k in range(60)))
+    arguments = ["build", "mosmed", str(root), "--output", str(tmp_path / "d.json"), *TWO, *options]
+    if sizes is None:
+        with pytest.raises(UserError, match="leave no scans to train on"):
+            main(arguments)
+    else:
+        main(arguments)
+        assert tuple(len(items) for items in read_datalist(tmp_path / "d.json").values()) == sizes
+
+
+def test_a_share_and_a_number_of_one_list_are_not_both_taken(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["build", "mosmed", "ROOT", "--output", "d.json", "--test", "0.4", "--test_per_class", "3"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_what_no_training_would_take_is_said_once_at_build(grow, build, capsys):
+    arguments = cov19_ct_db(grow, None)[0]
+    build(*arguments)
+    shown = capsys.readouterr().out
+    assert "note: 40 of 40 scans are grey levels of a display window that nobody stated" in shown
+    assert "note: no scan of class 'other pneumonia'" in shown
+    assert "--classes 'non-pneumonia' 'COVID-19'" in shown
+    build(*arguments, *TWO, "--window", "-500", "1500", "--overwrite")
+    shown = capsys.readouterr().out
+    assert "grey levels" not in shown and "no scan of class" not in shown
