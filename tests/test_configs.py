@@ -21,7 +21,7 @@ TRAIN, EVALUATE, INFERENCE = (CONFIGS / f"{name}.yaml" for name in ("train", "ev
 RECIPES = sorted(
     path for path in CONFIGS.glob("recipe_*.yaml") if "_lobe" not in path.stem
 )  # those: tests/lobes/test_lobe_configs.py
-SMALL = {"spatial_shape": [32, 32, 24], "max_epochs": 1, "batches_per_epoch": 1, "num_workers": 0}
+SMALL = {"spatial_shape": [24, 24, 16], "max_epochs": 1, "batches_per_epoch": 1, "num_workers": 0}
 GRID = {"spatial_shape": SMALL["spatial_shape"]}
 LOADED = {path: ConfigParser.load_config_file(path) for path in (TRAIN, EVALUATE, INFERENCE, *RECIPES)}
 

@@ -140,7 +140,9 @@ def test_counts_of_other_classes_are_refused_before_a_scan_is_read(case, data, t
     assert "counts=[10] are of 1 classes" in told and not (tmp_path / "cache").exists()
 
 
-def test_a_mapping_merges_the_papers_classes_at_training(phantoms, tmp_path, run_config, small):
+def test_a_mapping_merges_the_papers_classes_at_training_and_no_later_command_repeats_it(
+    phantoms, tmp_path, run_config, small
+):
     mapping = {"non-pneumonia": "not COVID-19", "other pneumonia": "not COVID-19"}
     places = {"dataset_dir": str(phantoms), "output_dir": str(tmp_path), "label_mapping": mapping}
     ran = run_config("training", ["train.yaml", "recipe_wa_66.yaml"], **places, **small)
@@ -148,6 +150,18 @@ def test_a_mapping_merges_the_papers_classes_at_training(phantoms, tmp_path, run
     labels = [item["label"] for item in ran.parser.get_parsed_content("parts")["train"]]
     papers = [item["label"] for item in read_datalist(phantoms / "datalist.json")["training"]]
     assert labels == [int(label == 2) for label in papers]
+    evaluation = ["train.yaml", "evaluate.yaml"]
+    del places["label_mapping"]
+    run_config("evaluation", evaluation, report=False, **places, **small)
+    found = {row["image"]: int(row["label"]) for row in rows(tmp_path / "predictions.csv")}
+    test = read_datalist(phantoms / "datalist.json")["test"]
+    assert found == {item["name"]: int(item["label"] == 2) for item in test}
+    content = json.loads((phantoms / "datalist.json").read_text())
+    for item in sum((content[name] for name in ("training", "validation", "test")), []):  # noqa: RUF017
+        item["image"] = str(phantoms / item["image"])
+    (tmp_path / "datalist.json").write_text(json.dumps(content))
+    told = refusal(run_config, "evaluation", evaluation, **places | {"dataset_dir": str(tmp_path)}, **small)
+    assert "means none of the classes not COVID-19, COVID-19; say which with label_mapping" in told
 
 
 def test_classes_that_are_asked_for_decide_the_order_of_the_outputs(data, case, tmp_path, run_config, small):
@@ -159,6 +173,11 @@ def test_classes_that_are_asked_for_decide_the_order_of_the_outputs(data, case, 
     assert {name: asked[label] for name, label in found.items()} == {
         name: case.classes[label] for name, label in own.items()
     }
+    own_places = {"dataset_dir": str(data), "output_dir": str(tmp_path)}
+    run_config("evaluation", ["train.yaml", "evaluate.yaml"], report=False, **own_places, **small)
+    reported = {row["image"]: asked[int(row["label"])] for row in rows(tmp_path / "predictions.csv")}
+    test = read_datalist(data / "datalist.json")["test"]
+    assert reported == {item["name"]: case.classes[item["label"]] for item in test}
 
 
 def test_evaluation_measures_and_reports_these_classes(case, data, run, tmp_path, run_config, small):

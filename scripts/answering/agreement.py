@@ -31,8 +31,7 @@ def check_agreement(parser: ConfigParser, described: ModelFile, ckpt_path: str |
     Raises:
         UserError: a stated network, grid, window, region or class is another than that of the weights.
     """
-    of_datalist = ["classes"] if "parts" in parser else []  # what an evaluation's labels mean
-    for name in dict.fromkeys([*_stated(parser, _base(parser)), *of_datalist]):
+    for name in _stated(parser, _base(parser)):
         known, found = _expected(described, name), _found(parser, name)
         if found is not NOT_COMPARED and known is not NOT_COMPARED and found != known:
             raise UserError(

@@ -18,6 +18,7 @@ from scripts.checkpoints import (
     build_inferer,
     build_network,
     build_region,
+    model_file_path,
 )
 from scripts.errors import UserError
 from scripts.lobes import LobeSegmenter
@@ -25,7 +26,7 @@ from scripts.networks import Ensemble, place_network, read_state_dict, remember_
 from scripts.statistics import Calibration
 from scripts.transforms import LoadScand, ToGrid, ToGridd, preprocessing_digest
 
-__all__ = ["Model", "load_model"]
+__all__ = ["Model", "first_model_file", "load_model"]
 
 LOBES_KEY = "lobes"  # of the path of a lobe mask in an item
 
@@ -135,6 +136,19 @@ def load_model(
         checkpoints=paths,
         ensemble=ensemble,
     )
+
+
+def first_model_file(checkpoint: str | Path | Sequence[str | Path]) -> ModelFile | None:
+    """Read what a checkpoint, or the first of an ensemble, is, before its weights are; None without a file.
+
+    Raises:
+        UserError: the model file, or the ensemble's, is damaged.
+    """
+    named = checkpoint if isinstance(checkpoint, (str, Path)) else next(iter(checkpoint), "")
+    if not Path(named).is_file():
+        return None
+    described = model_file_path(_members(checkpoint)[0][0])
+    return ModelFile.read(described) if described.is_file() else None
 
 
 def _members(

@@ -14,20 +14,25 @@ from torch import nn
 
 from scripts.checkpoints import declared_targets
 from scripts.command_line import running_config
+from scripts.datalists import class_names
 from scripts.errors import UserError
+from scripts.files import sha256_of
 from scripts.networks import place_network
 from scripts.statistics import read_predictions
 from scripts.transforms import Region, ScanDataset, prepare
 from scripts.transforms import preprocessing as default_preprocessing
 
 from .agreement import check_agreement, is_stated
+from .models import first_model_file
 from .predictor import Predictor
 
 __all__ = [
     "Calibrated",
     "check_unseen",
+    "classes_of_run",
     "fail_if_refused",
     "inferer_of_run",
+    "label_mapping_of_run",
     "network_of_run",
     "predictor_of_run",
     "preprocessing_of_run",
@@ -105,6 +110,22 @@ def preprocessing_of_run(
 def inferer_of_run(predictor: Predictor | None, default: Inferer) -> Inferer:
     """Return how a scan is shown to the network: as the run states, else as the model file says."""
     return default if predictor is None else predictor.inferer
+
+
+def classes_of_run(ckpt_path: str | Path | Sequence[str | Path], datalist: str | Path) -> list[str]:
+    """Return the classes that labels are read as: the checkpoint's; without one those of the datalist."""
+    known = first_model_file(ckpt_path)
+    return class_names(datalist) if known is None else known.classes
+
+
+def label_mapping_of_run(
+    ckpt_path: str | Path | Sequence[str | Path], datalist: str | Path
+) -> dict[str, int | str | None]:
+    """Return what the labels of the datalist that trained a checkpoint meant there; of another, nothing."""
+    known = first_model_file(ckpt_path)
+    if known is None or not Path(datalist).is_file() or known.datalist_sha256 != sha256_of(datalist):
+        return {}
+    return dict(known.label_mapping)
 
 
 class Calibrated(MapTransform):

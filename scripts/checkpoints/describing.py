@@ -39,6 +39,7 @@ def describe(parser: ConfigParser) -> ModelFile:
         if section in parser
     }
     seed = parser.get_parsed_content("seed") if "seed" in parser else None
+    mapping = parser.get_parsed_content("label_mapping") if "label_mapping" in parser else None
     return ModelFile(
         network=parts["network"],
         spatial_shape=[int(size) for size in parser.get_parsed_content("spatial_shape")],
@@ -46,6 +47,7 @@ def describe(parser: ConfigParser) -> ModelFile:
         region=parts["region"],
         inferer=parts.get("inferer", DEFAULT_INFERER),
         classes=_classes(parser),
+        label_mapping={str(label): target for label, target in (mapping or {}).items()},
         preprocessing_sha256=_preprocessing(parser),
         fold=parser.get_parsed_content("fold") if "fold" in parser else None,
         seed=seed,

@@ -107,6 +107,7 @@ class ModelFile(_Strict):
         window: level, width in HU that became 0 to 1.
         region: which part of a scan its grid covers.
         classes: by index; class 0 is the negative one. Of a lobe network: background and the lobes.
+        label_mapping: from labels of the training datalist to these classes, None leaves a label's scans out.
         inferer: how a scan is shown to the network where nobody chooses another.
         training_prior: shares of the classes in the training batches; empty where not known.
         calibration: None is identity.
@@ -125,6 +126,7 @@ class ModelFile(_Strict):
     window: list[float] = Field(min_length=2, max_length=2)
     region: Part
     classes: list[str] = Field(min_length=2, max_length=1000)
+    label_mapping: dict[str, str | int | None] = Field(default={}, max_length=1000)
     inferer: Part = Part(target="monai.inferers.SimpleInferer")
     training_prior: list[float] = []
     calibration: CalibrationRecord | None = None
@@ -154,6 +156,11 @@ class ModelFile(_Strict):
             raise ValueError(f"{len(self.training_prior)} training_prior for {len(self.classes)} classes")
         if self.calibration is not None and self.calibration.class_names != self.classes:
             raise ValueError(f"a calibration of {self.calibration.class_names} for classes {self.classes}")
+        if self.calibration is not None and self.training_prior not in ([], self.calibration.training_prior):
+            raise ValueError(
+                f"a calibration for the training_prior {self.calibration.training_prior} beside "
+                f"{self.training_prior}"
+            )
         return self
 
     @classmethod

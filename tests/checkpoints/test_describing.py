@@ -1,12 +1,11 @@
 """The model file of a config: read off it, and by `python -m scripts describe`."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from forked_command import run_command
 
 from scripts import bundle_root
 from scripts.checkpoints import (
@@ -133,8 +132,7 @@ def test_weights_of_other_programs_are_described_by_the_command_and_answer(kind,
     state = {f"{prefix}{name}": value for name, value in network.state_dict().items()}
     torch.save({"state_dict": state, "epoch": 3} if "nested" in kind else state, tmp_path / "theirs.pt")
     flags = ["--config_file", INFERENCE, "--spatial_shape", "[24,24,16]"]
-    command = [sys.executable, "-m", "scripts", "describe", str(tmp_path / "theirs.pt"), *flags]
-    done = subprocess.run(command, cwd=bundle_root(), capture_output=True, text=True, check=False)
+    done = run_command(["scripts", "describe", tmp_path / "theirs.pt", *flags])
     assert done.returncode == 0, done.stderr
     described = ModelFile.of(tmp_path / "theirs.pt")
     built = build_network(described.network, read_state_dict(tmp_path / "theirs.pt"))
@@ -165,16 +163,7 @@ def test_a_mistake_is_one_line_and_writes_no_file(flags, message, network, tmp_p
 
 
 def test_a_mistake_of_the_command_has_no_traceback(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "scripts",
-        "describe",
-        str(tmp_path / "none.pt"),
-        "--config_file",
-        INFERENCE,
-    ]
-    done = subprocess.run(command, cwd=bundle_root(), capture_output=True, text=True, check=False)
+    done = run_command(["scripts", "describe", tmp_path / "none.pt", "--config_file", INFERENCE])
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith(f"error: {tmp_path}/none.pt: no such checkpoint")
 

@@ -1,13 +1,11 @@
 import json
-import subprocess
-import sys
 from collections import Counter
 
 import nibabel as nib
 import numpy as np
 import pytest
+from forked_command import run_command
 
-from scripts import bundle_root
 from scripts.datalists import class_names, fold_items, read_datalist
 from scripts.errors import UserError
 from scripts.phantoms import Population, write_data_set
@@ -146,8 +144,7 @@ def test_output_that_is_a_file_is_refused(tmp_path):
 
 
 def test_command_refuses_in_one_line(tmp_path):
-    command = [sys.executable, "-m", "scripts.phantoms", "--output_dir", str(tmp_path), "--count", "2"]
-    result = subprocess.run(command, cwd=bundle_root(), capture_output=True, text=True, check=False)
+    result = run_command(["scripts.phantoms", "--output_dir", tmp_path, "--count", "2"])
     assert result.returncode == 1
     assert result.stderr.startswith("error: count=2")
     assert len(result.stderr.splitlines()) == 1
@@ -155,8 +152,8 @@ def test_command_refuses_in_one_line(tmp_path):
 
 def test_command_writes_a_data_set(tmp_path):
     options = ["--count", "12", "--seed", "1", "--size", "16", "16", "14", "--workers", "1"]
-    command = [sys.executable, "-m", "scripts.phantoms", "--output_dir", str(tmp_path), *options]
-    result = subprocess.run(command, cwd=bundle_root(), capture_output=True, text=True, check=True)
+    result = run_command(["scripts.phantoms", "--output_dir", tmp_path, *options])
+    assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == str(tmp_path / "datalist.json")
     assert len(list((tmp_path / "images").iterdir())) == 12
 
