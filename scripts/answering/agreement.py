@@ -32,12 +32,13 @@ def check_agreement(parser: ConfigParser, described: ModelFile, ckpt_path: str |
         UserError: a stated network, grid, window, region or class is another than that of the weights.
     """
     for name in _stated(parser, _base(parser)):
-        known, found = _expected(described, name), _found(parser, name)
-        if found is not NOT_COMPARED and known is not NOT_COMPARED and found != known:
-            raise UserError(
-                f"{name} {_shown(found)} is stated, but {ckpt_path} was trained with {_shown(known)} (see "
-                f"{model_file_path(ckpt_path).name}); leave it out, or name another checkpoint"
-            )
+        known = _expected(described, name)
+        for found in (_found(parser, name), *_written(name)):
+            if found is not NOT_COMPARED and known is not NOT_COMPARED and found != known:
+                raise UserError(
+                    f"{name} {_shown(found)} is stated, but {ckpt_path} was trained with {_shown(known)} "
+                    f"(see {model_file_path(ckpt_path).name}); leave it out, or name another checkpoint"
+                )
 
 
 def is_stated(parser: ConfigParser, section: str) -> bool:
@@ -93,13 +94,24 @@ def _stated(parser: ConfigParser, base: Mapping[str, Any]) -> list[str]:
 
 def _own_words() -> list[str]:
     """Return the ids that the overlays and the flags of this process's command line set."""
+    names = [leaf for key, value in _said() for leaf, _ in _leaves(key, value)]
+    return [name.removeprefix("preprocessing::") for name in names]
+
+
+def _written(name: str) -> list[Any]:
+    """Return what overlays and flags give an id as plain data, also where a later one overrules it."""
+    given = [value for key, value in _said() if key == name and isinstance(value, (list, Mapping))]
+    return [_plain(value) for value in given if "_target_" not in value]
+
+
+def _said() -> list[tuple[str, Any]]:
+    """Return the ids and values of the overlays and flags of this process's command line, in their order."""
     command_line = CommandLine.of(sys.argv)
     if command_line is None:
         return []
-    said = [ConfigParser.load_config_file(file) for file in command_line.files[1:]]
-    pairs = [pair for content in (*said, command_line.overrides) for pair in content.items()]
-    names = [leaf for key, value in pairs for leaf, _ in _leaves(key.lstrip("+").replace("#", "::"), value)]
-    return [name.removeprefix("preprocessing::") for name in names]
+    files = [ConfigParser.load_config_file(file) for file in command_line.files[1:]]
+    pairs = [pair for content in (*files, command_line.overrides) for pair in content.items()]
+    return [(key.lstrip("+").replace("#", "::"), value) for key, value in pairs]
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

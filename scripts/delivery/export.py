@@ -12,7 +12,7 @@ import argparse
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,9 @@ from scripts.phantoms import draw_phantom
 from scripts.scans import scan_items
 
 from .forms import FORMS, Source, check_packages
-from .parity import allowed_difference, largest_difference
 from .resolved import config_of_model, resolved_metadata, resolved_text
 
-__all__ = ["export", "main"]
+__all__ = ["allowed_difference", "export", "largest_difference", "main"]
 
 PHANTOM_SHAPE = (96, 96, 72)
 
@@ -173,3 +172,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def largest_difference(
+    eager: Callable[[torch.Tensor], torch.Tensor],
+    exported: Callable[[torch.Tensor], torch.Tensor],
+    grids: torch.Tensor,
+) -> float:
+    """Return the largest absolute difference of two networks' logits, scan by scan and for all scans at once.
+
+    Args:
+        eager: maps grids to logits.
+        exported: the same network in another form.
+        grids: ``(N, 1, R, A, S)``.
+
+    Raises:
+        UserError: the answers have different shapes or are no numbers.
+    """
+    worst = 0.0
+    with torch.inference_mode():
+        for batch in (*grids.split(1), grids):
+            ours, theirs = eager(batch), exported(batch)
+            if ours.shape != theirs.shape or not torch.isfinite(theirs).all():
+                raise UserError(f"the export answers {theirs.tolist()}, the network {ours.tolist()}")
+            worst = max(worst, float((ours - theirs).abs().max()))
+    return worst
+
+
+def allowed_difference(logits: torch.Tensor, tolerance: float) -> float:
+    """Return what logits may differ by: the tolerance, times the largest logit where that is above 1."""
+    return tolerance * max(1.0, float(logits.abs().max()))

@@ -11,8 +11,7 @@ from scripts.checkpoints import ModelFile
 from scripts.datalists import external_items
 from scripts.statistics import PredictionTable, average, read_table, table_metrics
 
-from .calibrating import apply_calibration
-from .cross_validation import finished_folds
+from .cross_validation import apply_calibration, finished_folds
 from .fold import predict
 from .run_record import recorded_experiment
 

@@ -5,8 +5,7 @@ from .labels import LABEL_TABLES, LOBES, convert_labels, lobe_classes
 from .lobe_map import LobeMap, read_lobes
 from .network import LobeUNet
 from .on_scan import labels_on_scan
-from .packing import pack_lobes, unpack_lobes
-from .region import LobeRegion
+from .region import LobeRegion, pack_lobes, unpack_lobes
 from .scores import LobeScores
 from .segmenter import LobeSegmenter, lobe_segmenter
 from .to_grid import LobesToGridd, check_lobe_masks

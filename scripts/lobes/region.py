@@ -1,5 +1,7 @@
-"""The box of the lobes: PARL's crop for the classifier."""
+"""The box of the lobes, PARL's crop for the classifier; and lobes packed into a few bytes for a cache."""
 
+import base64
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -9,9 +11,8 @@ from scripts.scans import Scan
 from scripts.transforms import Box, LungRegion
 
 from .lobe_map import LobeMap, read_lobes
-from .packing import pack_lobes
 
-__all__ = ["LobeRegion"]
+__all__ = ["LobeRegion", "pack_lobes", "unpack_lobes"]
 
 
 @dataclass(frozen=True)
@@ -56,3 +57,27 @@ class LobeRegion:
         low, high = (np.diag(to_scan)[:3] * face + to_scan[:3, 3] for face in lobes.faces())
         margin = self.margin / scan.spacing
         return Box(tuple((low - margin).tolist()), tuple((high + margin).tolist()), flags)
+
+
+GEOMETRY = 19 * 8  # bytes of the shape and the affine
+HEADER = GEOMETRY + 64  # and of the weights' SHA-256 in hexadecimal
+
+
+def pack_lobes(lobes: LobeMap) -> str:
+    """Write a label map with its affine and maker as text: unlike volumes of any shape, texts collate.
+
+    Args:
+        lobes: some 30 kB on the lobe network's grid.
+    """
+    geometry = np.array([*lobes.labels.shape, *lobes.affine.ravel()], dtype="<f8").tobytes()
+    content = geometry + lobes.weights.ljust(64).encode("ascii") + lobes.labels.tobytes()
+    return base64.b85encode(zlib.compress(content)).decode("ascii")
+
+
+def unpack_lobes(text: str) -> LobeMap:
+    """Return the label map of :func:`pack_lobes`, but for what was noticed while it was made."""
+    content = zlib.decompress(base64.b85decode(text))
+    geometry = np.frombuffer(content[:GEOMETRY], dtype="<f8")
+    labels = np.frombuffer(content[HEADER:], dtype=np.uint8).reshape(geometry[:3].astype(int))
+    weights = content[GEOMETRY:HEADER].decode("ascii").strip()
+    return LobeMap(labels, geometry[3:].reshape(4, 4), weights=weights)

@@ -1,15 +1,18 @@
 """The nine networks of both papers, the parts they are made of, and encoders that others trained."""
 
 from .dual_attention import BasicBlock, DepthAttention, VideoResNet
-from .encoders import ENCODERS, OWN_FILE, Encoder, encoder_hash, encoder_named, load_encoder
-from .ensemble import Ensemble, mean_log_probability
-from .feature_store import FeatureStore
-from .flips import FlipInferer
-from .frozen_encoder import EncoderProbe, FrozenEncoder, fold_normalisations, remember_features
+from .encoders import (
+    ENCODERS,
+    OWN_FILE,
+    Encoder,
+    encoder_hash,
+    encoder_named,
+    load_encoder,
+)
+from .ensemble import Ensemble, FlipInferer, mean_log_probability
+from .frozen_encoder import EncoderProbe, FeatureStore, FrozenEncoder, fold_normalisations, remember_features
 from .inflated_resnet import InflatedResNet, convert_inflated_resnet
-from .kinetics import convert_r3d_18, load_kinetics_weights
 from .observation import attention_maps, depth_gates
-from .placement import place_network
 from .presets import (
     ca_resnet18,
     da_ca_resnet18,
@@ -30,7 +33,15 @@ from .spatial_attention import (
     SpatialAttention,
     spatial_softmax,
 )
-from .weights import check_fit, load_weights, read_state_dict, weights_hash
+from .weights import (
+    check_fit,
+    convert_r3d_18,
+    load_kinetics_weights,
+    load_weights,
+    place_network,
+    read_state_dict,
+    weights_hash,
+)
 
 __all__ = [
     "ENCODERS",

@@ -1,4 +1,4 @@
-"""Weights on disk: read only as tensors, and only into the network they were made for."""
+"""Weights on disk: read only as tensors, only into the network they were made for; and where it then runs."""
 
 import zipfile
 from collections.abc import Mapping
@@ -11,7 +11,17 @@ from torch import nn
 from scripts.errors import UserError
 from scripts.files import sha256_of
 
-__all__ = ["check_fit", "load_weights", "read_state_dict", "weights_hash"]
+from .dual_attention import VideoResNet
+
+__all__ = [
+    "check_fit",
+    "convert_r3d_18",
+    "load_kinetics_weights",
+    "load_weights",
+    "place_network",
+    "read_state_dict",
+    "weights_hash",
+]
 
 SHOWN = 3
 NESTED = ("state_dict", "model_state_dict", "model", "network")  # where others keep the weights
@@ -128,3 +138,60 @@ def _differences(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
+def place_network(network: nn.Module, device: torch.device) -> nn.Module:
+    """Move a network to a device; on a GPU also lay it out channels-last and let matrix units use TF32.
+
+    Args:
+        network: moved in place.
+        device: where it will run.
+
+    Returns:
+        The same network.
+    """
+    if device.type != "cuda":
+        return network.to(device)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    return network.to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+
+def load_kinetics_weights(network: VideoResNet, weights_file: str | Path) -> VideoResNet:
+    """Fill a network's convolutions and batch normalisations from torchvision's ``r3d_18``; return it.
+
+    Attentions and the last layer keep their own initialisation. Nothing is downloaded.
+
+    Args:
+        network: one of Shi et al.'s four, e.g. :func:`scripts.networks.da_ca_resnet18`.
+        weights_file: a state dict of ``torchvision.models.video.r3d_18``, saved with ``torch.save``.
+
+    Raises:
+        UserError: there is no such file, or it holds something else.
+    """
+    weights = read_state_dict(weights_file, "save r3d_18's state dict with torch.save and name it here")
+    converted = convert_r3d_18(weights)
+    own = {name: value for name, value in network.features.state_dict().items() if "_attention." not in name}
+    differing = [name for name in {**own, **converted} if _shape(own, name) != _shape(converted, name)]
+    if differing:
+        raise UserError(
+            f"{weights_file}: not r3d_18's state dict; {len(differing)} tensors differ, e.g. {differing[0]}"
+        )
+    network.features.load_state_dict(converted, strict=False)
+    return network
+
+
+def convert_r3d_18(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Translate ``r3d_18``'s state dict to that of :class:`VideoResNet`'s ``features``.
+
+    The stem's three colours are summed, which is what a grey image shown as red, green and blue gives; the
+    kernels' axes (frame, row, column) become (R, A, S): column, row, frame. ``fc`` is left out.
+    """
+    features = {name: weight for name, weight in weights.items() if not name.startswith("fc.")}
+    if "stem.0.weight" in features:
+        features["stem.0.weight"] = features["stem.0.weight"].sum(dim=1, keepdim=True)
+    return {name: weight.transpose(2, 4) if weight.ndim == 5 else weight for name, weight in features.items()}
+
+
+def _shape(weights: Mapping[str, torch.Tensor], name: str) -> torch.Size | None:
+    return weights[name].shape if name in weights else None

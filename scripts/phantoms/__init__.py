@@ -2,7 +2,6 @@
 
 from .data_set import write_data_set
 from .phantom import Phantom, draw_phantom
-from .population import Population
-from .populations import POPULATIONS
+from .population import POPULATIONS, Population
 
 __all__ = ["POPULATIONS", "Phantom", "Population", "draw_phantom", "write_data_set"]

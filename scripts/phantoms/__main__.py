@@ -7,8 +7,7 @@ from pathlib import Path
 from scripts.errors import show_user_errors_in_one_line
 
 from .data_set import PATIENTS_A_CLASS, TASKS, write_data_set
-from .population import Population
-from .populations import POPULATIONS
+from .population import POPULATIONS, Population
 
 
 def main() -> None:

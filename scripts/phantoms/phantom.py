@@ -7,18 +7,16 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .abdomen import draw_abdomen
-from .acquisition import Acquisition, add_noise, draw_acquisition, orient, pad
+from .acquisition import Acquisition, add_noise, add_table, draw_acquisition, orient, pad
 from .anatomy import Chest, draw_chest, draw_frame, draw_wall
 from .details import Details, draw_details
 from .geometry import smooth_noise
 from .lesions import draw_lesions
-from .lungs import Lungs, draw_air_spaces, draw_lungs
+from .lungs import Lungs, draw_air_spaces, draw_lungs, fill_pleura
 from .mediastinum import draw_mediastinum
-from .pleura import fill_pleura
 from .population import Patient, Population, draw_patient
 from .rendering import Scene, render
 from .skeleton import draw_bones, draw_cartilage
-from .table import add_table
 from .variations import Variation, draw_variation
 from .vessels import Branches, ball_points, splat, tube_points
 

@@ -7,9 +7,8 @@ import torch
 from monai.bundle import load_bundle_config
 from monai.data import load_net_with_metadata
 
-from scripts.delivery.export import export, main
+from scripts.delivery.export import allowed_difference, export, largest_difference, main
 from scripts.delivery.forms import FORMS, Form
-from scripts.delivery.parity import allowed_difference, largest_difference
 from scripts.errors import UserError
 from scripts.networks import weights_hash
 

@@ -13,7 +13,7 @@ from toy_run import (
 )
 
 from scripts.checkpoints import EnsembleFile, ModelFile
-from scripts.experiments.calibrating import apply_calibration, calibrate_cross_validation
+from scripts.experiments.cross_validation import apply_calibration, calibrate_cross_validation
 from scripts.statistics import read_table
 
 TABLES = ("validation.csv", "held_out.csv", "test.csv", "folds/0/held_out.csv", "folds/3/test.csv")

@@ -12,7 +12,7 @@ from toy_run import NAMES, answers, toy_datalist, write_answers, write_toy_model
 
 from scripts.checkpoints import ModelFile
 from scripts.errors import UserError
-from scripts.experiments.calibrating import calibrate_cross_validation
+from scripts.experiments.cross_validation import calibrate_cross_validation
 from scripts.report import write_report
 from scripts.report.content import fold_metrics
 from scripts.report.run_folder import read_run_folder

@@ -1,7 +1,6 @@
 """Results as DICOM objects, in the study and on the voxels of the series that was answered for."""
 
-from .codes import class_code
-from .library import highdicom
+from .codes import class_code, highdicom
 from .parametric_map import heat_parametric_map
 from .producer import RESEARCH_USE, Producer
 from .reading_back import frames_on_source, report_lines

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
+from importlib import import_module
 from typing import Any, NamedTuple
 
-from .library import highdicom
+from scripts.errors import UserError
 
 __all__ = [
     "ANATOMICAL_STRUCTURE",
@@ -28,6 +29,7 @@ __all__ = [
     "UTF_8",
     "Code",
     "class_code",
+    "highdicom",
 ]
 
 PRIVATE_SCHEME = "99CHESTCT"
@@ -101,3 +103,18 @@ def class_code(name: str) -> Code:
         start = re.sub(r"[^a-z0-9_]", "", value)[: LONGEST_VALUE - 7]
         value = f"{start}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
     return Code(value, PRIVATE_SCHEME, name[:LONGEST_MEANING])
+
+
+def highdicom() -> Any:
+    """Import highdicom.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        return import_module("highdicom")
+    except ImportError as error:
+        raise UserError(
+            f"DICOM output needs highdicom, which cannot be imported here ({error}); "
+            f"run: pip install -r requirements-dicom.txt"
+        ) from error

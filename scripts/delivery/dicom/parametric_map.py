@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .codes import GRADIENT_WEIGHTED_ACTIVATION, NO_UNITS, UTF_8, Code
-from .library import highdicom
+from .codes import GRADIENT_WEIGHTED_ACTIVATION, NO_UNITS, UTF_8, Code, highdicom
 from .producer import Producer
 from .source import SourceSeries
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .codes import ARTIFICIAL_INTELLIGENCE
-from .library import highdicom
+from .codes import ARTIFICIAL_INTELLIGENCE, highdicom
 
 __all__ = ["RESEARCH_USE", "Producer", "unknown_algorithm"]
 

@@ -15,8 +15,8 @@ from .codes import (
     PROBABILITY,
     UTF_8,
     class_code,
+    highdicom,
 )
-from .library import highdicom
 from .producer import RESEARCH_USE, Producer
 from .source import SourceSeries
 

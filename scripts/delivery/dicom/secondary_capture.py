@@ -8,7 +8,7 @@ import numpy as np
 
 from scripts.explanation import STRONGEST, most_attended
 
-from .library import highdicom
+from .codes import highdicom
 from .producer import Producer
 from .source import SourceSeries
 

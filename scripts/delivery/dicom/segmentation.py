@@ -6,8 +6,7 @@ import numpy as np
 
 from scripts.errors import UserError
 
-from .codes import ANATOMICAL_STRUCTURE, LEFT, LOWER_LOBE, MIDDLE_LOBE, RIGHT, UPPER_LOBE, Code
-from .library import highdicom
+from .codes import ANATOMICAL_STRUCTURE, LEFT, LOWER_LOBE, MIDDLE_LOBE, RIGHT, UPPER_LOBE, Code, highdicom
 from .producer import Producer, unknown_algorithm
 from .source import SourceSeries
 

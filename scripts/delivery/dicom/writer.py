@@ -10,8 +10,7 @@ from scripts.answering import Answer, Predictor
 from scripts.errors import UserError
 from scripts.scans import Declaration
 
-from .codes import GRADIENT_WEIGHTED_ACTIVATION, SALIENCY
-from .library import highdicom
+from .codes import GRADIENT_WEIGHTED_ACTIVATION, SALIENCY, highdicom
 from .lobes import lobe_producer, lobes_on_source
 from .parametric_map import heat_parametric_map
 from .producer import Producer
