@@ -321,6 +321,7 @@ def test_training_stops_at_a_refused_scan_and_names_it(workflow, phantoms, tmp_p
     with user_error(r"2 of \d+ scans cannot be used") as messages:
         workflow("training", TRAIN, dataset_dir=tmp_path, output_dir=tmp_path / "run").run()
     assert messages[0].count("gone.nii.gz") == 2
+    assert f"python -m scripts.datalists clean {tmp_path}/datalist.json" in messages[0]
 
 
 def test_a_patient_on_both_sides_of_a_split_stops_training_unless_overridden_by_name(

@@ -20,7 +20,7 @@ from .measuring import Measurement
 from .scan_checks import check_field_of_view, check_intensity, check_readable, check_slices
 from .shortcuts import check_associations, check_probe
 
-__all__ = ["AUDIT", "audit_datalist", "check_scans", "datalist_hash"]
+__all__ = ["AUDIT", "audit_datalist", "audit_measured", "check_scans", "datalist_hash"]
 
 AUDIT = "audit.json"  # beside the datalist: where training looks
 Item = dict[str, Any]
@@ -55,6 +55,23 @@ def audit_datalist(
     if workers is not None and workers < 1:
         raise UserError(f"workers={workers}: give 1 or more")
     measured = measure_items(items, headers_only, workers or cpu_count(), store, progress)
+    return audit_measured(datalist, items, measured, headers_only)
+
+
+def audit_measured(
+    datalist: Path,
+    items: Sequence[Item],
+    measured: Mapping[str, Measurement],
+    headers_only: bool = False,
+) -> Audit:
+    """Check all scans of a datalist that are measured already.
+
+    Args:
+        datalist: the file.
+        items: its scans, see :func:`~.lists.place_items`.
+        measured: by ``key``.
+        headers_only: no voxel was read.
+    """
     content = json.loads(datalist.read_text(encoding="utf-8"))
     return Audit(
         datalist=str(content.get("name", "")),

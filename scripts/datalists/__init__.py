@@ -1,9 +1,11 @@
 """The datalist: which scans there are, what they show, and who is trained on, selected on, reported on."""
 
-from .building import Marks, build_datalist
+from .building import Marks, build_datalist, write_datalist
 from .classes import CLASSES, ClassLabels
 from .external import external_items
 from .folds import cross_validation_folds
+from .foreseen import refusals_foreseen, refusals_listed
+from .joining import join_datalists
 from .layouts import LAYOUTS, Request
 from .reading import class_names, fold_items, read_datalist
 from .splitting import SplitPlan, split_items
@@ -20,6 +22,10 @@ __all__ = [
     "cross_validation_folds",
     "external_items",
     "fold_items",
+    "join_datalists",
     "read_datalist",
+    "refusals_foreseen",
+    "refusals_listed",
     "split_items",
+    "write_datalist",
 ]
