@@ -2,7 +2,7 @@
 # A client NAME has a target `client-NAME` whose last line of output says what it did, and, where it needs packages
 # beyond the bundle's, requirements-NAME.txt, from which `.venv-NAME/ready` is made.
 
-CLIENTS := zoo export processes federated dicom monailabel deploy
+CLIENTS := zoo export processes federated dicom monailabel deploy service
 CLIENT_RUN := results/clients/run
 
 .PHONY: clients $(CLIENTS:%=client-%)
@@ -66,6 +66,11 @@ deploy-demo: .venv-deploy/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## 
 		--ckpt_path $(DEMO_WEIGHTS)
 	@objects=$$(find results/deploy_demo/dicom -name '*.dcm' | wc -l); \
 		echo "$$objects DICOM objects: results/deploy_demo/dicom"; test $$objects -gt 0
+
+client-service: .venv-service/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## ask the HTTP service about a phantom
+	.venv-service/bin/python examples/service/app.py --ckpt_path $(DEMO_WEIGHTS) --port 8123 & server=$$!; trap "kill $$server" EXIT; \
+		curl --silent --show-error --fail --retry 60 --retry-delay 1 --retry-connrefused \
+		--data-binary @$(DEMO_PHANTOM)/scan.nii.gz "http://127.0.0.1:8123/answers?name=scan.nii.gz"
 
 $(DEMO_PHANTOM)/scan.nii.gz: $(READY)
 	.venv/bin/python -m scripts.phantoms.dicom_series --output_dir $(DEMO_PHANTOM) --size 128 112 72
