@@ -1,6 +1,11 @@
-"""CC-CCII (Zhang et al., Cell 181, 2020): zips or folders ``CLASS/PATIENT/SCAN/*.png or jpg``."""
+"""CC-CCII (Zhang et al., Cell 181, 2020): zips or folders ``CLASS/PATIENT/SCAN/*.png or jpg``.
 
-from collections.abc import Callable
+``unzip_filenames.csv`` (zip_file, label, patient_id, scan_id, n_slice) says what lies in which zip, and
+``metadata.csv`` (patient_id, Age, Sex(Male1/Female2), Critical_illness, ...) knows some of the patients. The
+published NCP-13.zip is known to be damaged.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +15,18 @@ from scripts.scans import is_picture, join_zip_path, natural_order, zip_folders
 
 from .clean_cc_ccii import Key, correct_slices, order_as_listed, read_corrections, read_published_lists
 from .collection import Collection, Layout, Request
-from .trees import list_folder
+from .release import list_folder, of_person, read_table
 
 __all__ = ["CC_CCII"]
 
 SOURCE = "cc_ccii"
 CLASSES = {"Normal": 0, "CP": 1, "NCP": 2}
-CORRECTIONS = "CT_cleaned.csv"
+CORRECTIONS, METADATA, CONTENTS = "CT_cleaned.csv", "metadata.csv", "unzip_filenames.csv"
+SEX = "Sex(Male1/Female2)"
 SIDE_FILES = (
     CORRECTIONS,
-    "unzip_filenames.csv",
+    METADATA,
+    CONTENTS,
     "lesions_slices.csv",
     "ct_train.json",
     "ct_val.json",
@@ -50,11 +57,12 @@ def collect_cc_ccii(request: Request) -> Collection:
     not all of them by number.
     """
     collection = Collection({SOURCE: MEANING}, list(NOTES))
-    scans = _find_scans(request.root, collection)
+    scans, damaged = _find_scans(request.root, collection)
     published = read_published_lists(request.root)
     table = request.csv or request.root / CORRECTIONS
     if published:
-        found = _known(request, request.root / "ct_*.json", scans, set(published), collection)
+        there = damaged.without(set(published), scans)
+        found = _known(request, request.root / "ct_*.json", scans, there, collection)
         for key in found:
             name, listed = published[key]
             slices = _checked(key, "the json splits", order_as_listed, scans[key].names, listed)
@@ -64,7 +72,7 @@ def collect_cc_ccii(request: Request) -> Collection:
         unusable = {key for key, row in rows.items() if row["repeat_ids"] in ("discard", "no image")}
         collection.leave_out(f"unusable by {table.name}", ["/".join(key) for key in scans if key in unusable])
         wanted = {key: scan for key, scan in scans.items() if key not in unusable}
-        for key in _known(request, table, wanted, set(rows) - unusable, collection):
+        for key in _known(request, table, wanted, damaged.without(set(rows) - unusable, scans), collection):
             row, names = rows[key], scans[key].names
             slices = _checked(key, str(table), correct_slices, names, row["repeat_ids"], row["re_order"])
             if slices:
@@ -74,11 +82,33 @@ def collect_cc_ccii(request: Request) -> Collection:
                 collection.leave_out(f"no slice left by {table.name}", ["/".join(key)])
     else:
         collection.items = [_item(key, scan, scan.names) for key, scan in scans.items()]
+    people = _people(request.root / METADATA)
+    for item in collection.items:
+        item.update(people.get(item["patient"], {}))
     return collection
 
 
-def _find_scans(root: Path, collection: Collection) -> dict[Key, _Scan]:
+@dataclass(frozen=True)
+class _Damaged:
+    """Zips that cannot be opened: what was in them is not missing for another reason.
+
+    Attributes:
+        classes: theirs, by their names: ``NCP-13.zip`` holds NCP.
+        contents: their scans, where the release's own list says.
+    """
+
+    classes: frozenset[str]
+    contents: frozenset[Key]
+
+    def without(self, keys: set[Key], scans: Mapping[Key, _Scan]) -> set[Key]:
+        """Return the listed scans that are there, or are missing for another reason."""
+        lost = self.contents or {key for key in keys if key[0] in self.classes}
+        return {key for key in keys if key in scans or key not in lost}
+
+
+def _find_scans(root: Path, collection: Collection) -> tuple[dict[Key, _Scan], _Damaged]:
     scans: dict[Key, _Scan] = {}
+    damaged: list[str] = []
     folders, files = list_folder(root)
     archives = [name for name in files if name.lower().endswith(".zip")]
     collection.leave_out("not part of the layout", [n for n in files if n not in (*SIDE_FILES, *archives)])
@@ -92,11 +122,41 @@ def _find_scans(root: Path, collection: Collection) -> dict[Key, _Scan]:
             if inner or not packed:
                 collection.leave_out("not a folder CP, NCP or Normal", [folder])
     for archive in archives:
-        for path, members in zip_folders(root / archive).items():
+        try:
+            packed_folders = zip_folders(root / archive)
+        except UserError as error:
+            collection.leave_out(f"damaged zip: {error}", [archive])
+            damaged.append(archive.rpartition("/")[2])
+            continue
+        for path, members in packed_folders.items():
             image = join_zip_path(archive, path)
             names = [member.filename.rpartition("/")[2] for member in members]
             _add(tuple(path.split("/")[-3:]), image, names, scans, collection)
-    return dict(sorted(scans.items(), key=lambda entry: natural_order("/".join(entry[0]))))
+    ordered = dict(sorted(scans.items(), key=lambda entry: natural_order("/".join(entry[0]))))
+    return ordered, _damaged(root / CONTENTS, damaged)
+
+
+def _damaged(contents: Path, names: list[str]) -> _Damaged:
+    """Return what the damaged zips of these names held."""
+    rows: Iterable[dict[str, str]] = ()
+    if names and contents.is_file():
+        rows = read_table(contents, ("zip_file", "label", "patient_id", "scan_id")).values()
+    held = [(r["label"], r["patient_id"], r["scan_id"]) for r in rows if r["zip_file"] in names]
+    classes = frozenset(name for name in CLASSES if any(each.split("-")[0] == name for each in names))
+    return _Damaged(classes, frozenset(held))
+
+
+def _people(table: Path) -> dict[str, dict[str, int | str]]:
+    """Return age, sex and severity by patient, of those whom the metadata know."""
+    if not table.is_file():
+        return {}
+    people: dict[str, dict[str, int | str]] = {}
+    for row in read_table(table, ("patient_id", "Age", SEX)).values():
+        critical = row.get("Critical_illness", "").removesuffix(".0")
+        grade = {"0": "not critical", "1": "critical"}.get(critical)
+        patient = f"{SOURCE}-{row['patient_id'].removesuffix('.0')}"
+        people[patient] = of_person(row["Age"], row[SEX]) | ({"severity": grade} if grade else {})
+    return people
 
 
 def _add_folders(root: Path, group: str, scans: dict[Key, _Scan], collection: Collection) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.errors import UserError
 from scripts.scans import natural_order
 
-from .tables import read_table
+from .release import read_table
 
 __all__ = ["Key", "correct_slices", "order_as_listed", "read_corrections", "read_published_lists"]
 

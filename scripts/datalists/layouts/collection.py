@@ -9,7 +9,9 @@ from scripts.errors import UserError
 
 from ..classes import CLASSES, ClassLabels
 
-__all__ = ["Collection", "Layout", "Request", "first_names"]
+__all__ = ["Collection", "Layout", "Request", "class_of_negatives", "first_names"]
+
+NEGATIVES = {"0": 0, "1": 1, "left_out": None}
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,30 @@ class Layout:
     tree: str
     takes: frozenset[str] = frozenset()
     classes: tuple[str, ...] | None = CLASSES
+
+
+def class_of_negatives(request: Request, layout: str, who: str) -> int | None:
+    """Return the class that the user gives to a source's negatives, or None to leave them out.
+
+    A negative test is no finding: such a patient may have healthy lungs, another pneumonia or a missed
+    COVID-19. So there is no default.
+
+    Args:
+        request: its ``negatives_are`` is the answer.
+        layout: for the message.
+        who: for the message: who the negatives are in this source.
+
+    Raises:
+        UserError: the user has not decided, or not for one of the choices.
+    """
+    if request.negatives_are is None:
+        raise UserError(
+            f"layout {layout}: {who}, which says nothing about another pneumonia; decide with "
+            f"--negatives_are 0 (non-pneumonia), 1 (other pneumonia) or left_out"
+        )
+    if request.negatives_are not in NEGATIVES:
+        raise UserError(f"--negatives_are {request.negatives_are}: expected {', '.join(NEGATIVES)}")
+    return NEGATIVES[request.negatives_are]
 
 
 def first_names(names: Iterable[str], count: int = 3) -> str:

@@ -8,10 +8,8 @@ from pathlib import Path
 from scripts.errors import UserError
 from scripts.scans import is_picture
 
-from .collection import Collection, Layout, Request
-from .negatives import class_of_negatives
-from .tables import read_table
-from .trees import list_folder
+from .collection import Collection, Layout, Request, class_of_negatives
+from .release import list_folder, read_table
 
 __all__ = ["COV19_CT_DB"]
 

@@ -1,17 +1,24 @@
 """COVID-CT-MD (Afshar et al., Scientific Data 8:121, 2021).
 
-``COVID-19 subjects / Cap subjects / Normal subjects / PATIENT / *.dcm``. Slice and lobe labels are not used.
+``COVID-19 subjects / Cap subjects / Normal subjects / PATIENT / *.dcm``, and ``Clinical-data.csv``, of which
+the columns that name the patient (the folder), age and gender are read. Slice and lobe labels are not used.
 """
 
+from pathlib import Path
+
+from scripts.errors import UserError
+
 from .collection import Collection, Layout, Request
-from .trees import list_folder
+from .release import list_folder, of_person, read_table
 
 __all__ = ["COVID_CT_MD"]
 
 SOURCE = "covid_ct_md"
 CLASSES = {"normal": 0, "cap": 1, "covid-19": 2}  # first word of a folder's name, in small letters
 LABEL_SOURCES = ("laboratory and reading", "laboratory and reading", "PCR and reading")
-SIDE_FILES = ("Index.csv", "README.md")
+CLINICAL = "Clinical-data.csv"
+SIDE_FILES = ("Index.csv", "README.md", CLINICAL, "Radiologist1.csv", "Radiologist2.csv", "Radiologist3.csv")
+COLUMNS = {"id": ("id", "folder", "case", "patient"), "age": ("age",), "sex": ("gender", "sex")}  # by a word
 MEANING = {
     "0": "normal by laboratory tests and CT",
     "1": "community-acquired pneumonia by laboratory and CT; not fibrosis-defined as the ILD of Wang et al.",
@@ -28,6 +35,8 @@ def collect_covid_ct_md(request: Request) -> Collection:
         "not part of the layout",
         [name for name in files if name not in SIDE_FILES and not name.endswith(("-labels.npy", "-1.npy"))],
     )
+    table = request.csv or request.root / CLINICAL
+    people = _people(table) if request.csv or table.is_file() else {}
     for group in groups:
         label = CLASSES.get(group.lower().split()[0])
         if label is None:
@@ -50,12 +59,29 @@ def collect_covid_ct_md(request: Request) -> Collection:
                     "patient": f"{SOURCE}-{patient}",
                     "source": SOURCE,
                     "label_source": LABEL_SOURCES[label],
+                    **people.get(patient.lower(), {}),
                 }
             )
     return collection
 
 
+def _people(table: Path) -> dict[str, dict[str, int | str]]:
+    """Return age and sex by patient, in small letters."""
+    rows = read_table(table, ()).values()
+    found: dict[str, str] = {}
+    for column in next(iter(rows), {}):
+        for field, words in COLUMNS.items():
+            if field not in found and any(word in column.lower().split() for word in words):
+                found[field] = column
+    if set(found) != set(COLUMNS):
+        raise UserError(
+            f"{table}: no column for {' and '.join(sorted(set(COLUMNS) - set(found)))} of the patient"
+        )
+    return {row[found["id"]].lower(): of_person(row[found["age"]], row[found["sex"]]) for row in rows}
+
+
 COVID_CT_MD = Layout(
     collect_covid_ct_md,
-    "'COVID-19 subjects', 'Cap subjects' and 'Normal subjects', each with a folder a patient",
+    "'COVID-19 subjects', 'Cap subjects' and 'Normal subjects', with a folder a patient; Clinical-data.csv",
+    frozenset({"csv"}),
 )

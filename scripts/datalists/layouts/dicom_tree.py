@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
-from scripts.scans import Found, find_scans, natural_order
+from scripts.scans import find_scans, natural_order
 
 from .collection import Collection, Layout, Request
+from .release import read_table
 from .table import row_fields
-from .tables import read_table
 
-__all__ = ["DICOM_TREE"]
+__all__ = ["DICOM_TREE", "SERIES", "scan_items"]
+
+SERIES = ("all", "first")  # of several that fit
 
 
 def collect_dicom_tree(request: Request) -> Collection:
@@ -27,8 +29,6 @@ def collect_dicom_tree(request: Request) -> Collection:
         raise UserError(
             "layout dicom_tree: give the table with the columns label, patient and path with --csv FILE"
         )
-    if request.series not in (None, "all"):
-        raise UserError(f"--series {request.series}: expected all; without it a study is one scan")
     collection = Collection({})
     missing: list[str] = []
     named: list[str] = []
@@ -48,30 +48,51 @@ def collect_dicom_tree(request: Request) -> Collection:
             continue
         if left_out:
             continue
-        found = find_scans([request.root / path], wanted, all_series=request.series == "all")
-        _check_found(found, where, path)
-        if found.without:
+        found = scan_items(request, path, wanted, collection, where)
+        if not found:
             missing.append(path)
-        for name, why in found.passed_over.items():
-            collection.leave_out(why, [str(Path(path).parent / name)])
-        scans = [scan for scan in found.scans if scan.path not in found.without]
-        for scan in scans:
-            image = os.path.relpath(scan.path, request.root)
-            collection.items.append({"image": image, **scan.chosen, **fields})
+        collection.items += [item | fields for item in found]
     collection.items += flat.values()
     collection.miss(request, request.csv, missing)
     collection.leave_out(f"not in {request.csv.name}", _not_named(request.root, named))
     return collection
 
 
-def _check_found(found: Found, where: str, path: str) -> None:
-    """Refuse a study of which several series fit: the reader would refuse it in training."""
+def scan_items(
+    request: Request, path: str, wanted: str | None, collection: Collection, where: str
+) -> list[dict[str, Any]]:
+    """Return ``image`` and the choice of files of each study's scan, chosen as the reader chooses.
+
+    Args:
+        request: ``series`` "all" makes each axial series a scan, "first" takes the first of several that fit.
+        path: of a folder of a patient, study or series, from the root on.
+        wanted: the series, in place of the rules.
+        collection: is told of what is passed over.
+        where: for the message.
+
+    Raises:
+        UserError: several series fit: the reader would refuse the study in training.
+    """
+    if request.series not in (None, *SERIES):
+        raise UserError(
+            f"--series {request.series}: expected {' or '.join(SERIES)}; without it a study is one scan"
+        )
+    found = find_scans([request.root / path], wanted, all_series=request.series == "all")
+    for name, why in found.passed_over.items():
+        collection.leave_out(why, [str(Path(path).parent / name)])
+    items = []
     for scan in found.scans:
-        if scan.several:
+        if scan.path in found.without:
+            continue
+        if scan.several and request.series == "first":
+            (scan,) = find_scans([scan.path], scan.several.partition(" (")[0]).scans
+        elif scan.several:
             raise UserError(
                 f"{where}: {path}: several series fit: {scan.several}; choose one in the column series, "
-                f"or give --series all"
+                f"or give --series first, or all"
             )
+        items.append({"image": os.path.relpath(scan.path, request.root), **scan.chosen})
+    return items
 
 
 def _not_named(root: Path, named: list[str]) -> list[str]:

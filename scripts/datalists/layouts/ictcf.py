@@ -9,10 +9,8 @@ from typing import Any
 from scripts.errors import UserError
 from scripts.scans import is_picture
 
-from .collection import Collection, Layout, Request
-from .negatives import class_of_negatives
-from .tables import read_table
-from .trees import list_folder
+from .collection import Collection, Layout, Request, class_of_negatives
+from .release import list_folder, of_person, read_table
 
 __all__ = ["ICTCF"]
 
@@ -20,7 +18,6 @@ SOURCE = "ictcf"
 COVID = ("mild", "regular", "severe", "critically ill", "critical")
 CONTROL = "control: not COVID-19; the release calls its cohort patients with pneumonia: some may have another"
 CASE = "COVID-19, graded mild to critically ill by the national guidance (clinical findings, PCR, CT)"
-SEXES = {"male": "M", "m": "M", "female": "F", "f": "F"}
 
 
 def collect_ictcf(request: Request) -> Collection:
@@ -77,11 +74,7 @@ def _add(
     }
     if label == 2:
         item["severity"] = row["Morbidity outcome"].lower()
-    if row.get("Gender", "").lower() in SEXES:
-        item["sex"] = SEXES[row["Gender"].lower()]
-    if row.get("Age", "").isdecimal():
-        item["age"] = int(row["Age"])
-    collection.items.append(item)
+    collection.items.append(item | of_person(row.get("Age", ""), row.get("Gender", "")))
 
 
 def _number(patient: str) -> str:

@@ -7,7 +7,7 @@ registry is not needed.
 from scripts.errors import UserError
 
 from .collection import Collection, Layout, Request
-from .trees import list_folder
+from .release import list_folder
 
 __all__ = ["MOSMED"]
 

@@ -1,21 +1,23 @@
 """STOIC2021 (Revel et al., Radiology 2021; the challenge's public 2,000 scans).
 
-``data/mha/PATIENT.mha``, ``metadata/reference.csv`` with PatientID, probCOVID, probSevere.
+``data/mha/PATIENT.mha``, ``metadata/reference.csv`` with PatientID, probCOVID, probSevere. The headers of the
+files have the fields PatientAge (``065Y``) and PatientSex (``M``).
 """
 
+import re
 from pathlib import Path
 
 from scripts.errors import UserError
 
-from .collection import Collection, Layout, Request
-from .negatives import class_of_negatives
-from .tables import read_table
-from .trees import list_folder
+from .collection import Collection, Layout, Request, class_of_negatives
+from .release import list_folder, of_person, read_table
 
 __all__ = ["STOIC2021"]
 
 SOURCE = "stoic2021"
 FOLDER = "data/mha"
+HEADER = 1 << 16  # bytes that hold it
+FIELD = re.compile(r"^\s*(\w+)\s*=\s*(.*?)\s*$", re.MULTILINE)
 COLUMNS = ("PatientID", "probCOVID", "probSevere")
 NEGATIVE = "suspected of COVID-19, RT-PCR negative; given this class by --negatives_are, not by a finding"
 POSITIVE = "COVID-19 by positive RT-PCR; the lungs may look normal"
@@ -54,12 +56,21 @@ def collect_stoic2021(request: Request) -> Collection:
                     "source": SOURCE,
                     "label_source": "PCR",
                     **({"severity": "severe" if severe else "not severe"} if positive else {}),
+                    **_person(request.root / FOLDER / files[patient]),
                 }
             )
     collection.miss(request, table, missing)
     unlisted = [f"{FOLDER}/{name}" for patient, name in files.items() if patient not in seen]
     collection.leave_out(f"not in {table.name}", unlisted)
     return collection
+
+
+def _person(image: Path) -> dict[str, int | str]:
+    """Return age and sex as the header of a MetaImage says them."""
+    with image.open("rb") as file:
+        header = file.read(HEADER).partition(b"ElementDataFile")[0]
+    fields = dict(FIELD.findall(header.decode("latin-1")))
+    return of_person(fields.get("PatientAge", ""), fields.get("PatientSex", ""))
 
 
 def _flag(table: Path, line: int, row: dict[str, str], column: str) -> bool:

@@ -7,7 +7,7 @@ from scripts.errors import UserError
 from scripts.scans import scan_exists
 
 from .collection import Collection, Layout, Request
-from .tables import read_table
+from .release import read_table
 
 __all__ = ["TABLE", "row_fields"]
 

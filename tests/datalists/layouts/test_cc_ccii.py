@@ -148,3 +148,39 @@ def test_a_listed_slice_that_is_not_there_is_refused(root):
     (root / "ct_val.json").write_text(json.dumps({"CP": {"1": {"10": ["0009.png"]}}}))
     with pytest.raises(UserError, match=r"the json splits: scan CP/1/10: slice 0009\.png is not there"):
         collect(root)
+
+
+def test_a_damaged_zip_is_one_part_that_is_left_out(root):
+    """CC-CCII's published NCP-13.zip is damaged."""
+    pack(root, "CP-2.zip", "CP/9/90/0.jpg")
+    (root / "NCP-13.zip").write_bytes(b"PK\x03\x04 and no more")
+    collection = collect(root)
+    assert len(collection.items) == 5
+    ((reason, names),) = collection.left_out.items()
+    assert reason.startswith("damaged zip: ") and names == ["NCP-13.zip"]
+
+
+def test_scans_that_a_damaged_zip_held_are_not_missing_for_another_reason(root, table):
+    (root / "NCP-13.zip").write_bytes(b"")
+    rows = ["CP,1,10,0,0,,", "CP,1,11,0,0,,", "Normal,7,70,0,0,,", "NCP,2,20,0,0,,", "NCP,3,30,0,0,,"]
+    assert len(collect(root, csv=table(HEADER, *rows)).items) == 4
+    with pytest.raises(UserError, match="CP/5/50; complete"):
+        collect(root, csv=table(HEADER, *rows, "CP,5,50,0,0,,"))
+    contents = ["zip_file,label,patient_id,scan_id,n_slice", "NCP-13.zip,NCP,3,30,60"]
+    (root / "unzip_filenames.csv").write_text("\n".join(contents))
+    assert len(collect(root, csv=table(HEADER, *rows)).items) == 4
+    with pytest.raises(UserError, match="NCP/4/40; complete"):
+        collect(root, csv=table(HEADER, *rows, "NCP,4,40,0,0,,"))
+
+
+def test_age_sex_and_severity_come_from_the_metadata(root):
+    """metadata.csv: patient_id, Age, Sex(Male1/Female2), Critical_illness, Liver_function, ..."""
+    rows = [
+        "patient_id,Age,Sex(Male1/Female2),Critical_illness,Progression (Days)",
+        "2,47,2,1,6",
+        "1,61.0,1.0,0,",
+    ]
+    (root / "metadata.csv").write_text("\n".join(rows))
+    known = {i["patient"]: (i.get("age"), i.get("sex"), i.get("severity")) for i in collect(root).items}
+    assert known["cc_ccii-2"] == (47, "F", "critical") and known["cc_ccii-1"] == (61, "M", "not critical")
+    assert known["cc_ccii-7"] == (None, None, None)

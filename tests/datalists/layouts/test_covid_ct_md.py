@@ -2,6 +2,7 @@ import pytest
 
 from scripts.datalists import Request
 from scripts.datalists.building import collect_scans
+from scripts.errors import UserError
 
 
 def test_every_patient_is_one_item_of_its_groups_class(grow):
@@ -47,3 +48,17 @@ def test_the_published_sample_is_read_as_it_lies(real_scans):
         "covid_ct_md-cap002": 1,
         "covid_ct_md-normal002": 0,
     }
+
+
+def test_age_and_sex_come_from_the_clinical_table(grow):
+    root = grow("Cap subjects/cap001/a.dcm", "COVID-19 subjects/P001/a.dcm")
+    (root / "Clinical-data.csv").write_text("Patient ID,Gender,Age,Weight\nP001,F,41,\ncap001,M,069Y,80\n")
+    known = {i["patient"]: (i["age"], i["sex"]) for i in collect_scans("covid_ct_md", Request(root)).items}
+    assert known == {"covid_ct_md-P001": (41, "F"), "covid_ct_md-cap001": (69, "M")}
+
+
+def test_a_clinical_table_without_its_columns_is_refused(grow):
+    root = grow("Cap subjects/cap001/a.dcm")
+    (root / "Clinical-data.csv").write_text("Patient ID,Weight\ncap001,80\n")
+    with pytest.raises(UserError, match="no column for age and sex of the patient"):
+        collect_scans("covid_ct_md", Request(root))

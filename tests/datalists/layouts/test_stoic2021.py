@@ -66,3 +66,10 @@ def test_scans_without_rows_are_reported_and_rows_without_scans_refused(root, gr
 def test_a_wrong_row_is_named(root, table, rows, message):
     with pytest.raises(UserError, match=message):
         collect(root, negatives_are="0", csv=table(HEADER, *rows))
+
+
+def test_age_and_sex_come_from_the_files_headers(root):
+    fields = "ObjectType = Image\nPatientAge = 065Y\nPatientSex = M\nElementDataFile = LOCAL\n"
+    (root / "data/mha/10.mha").write_bytes(fields.encode() + b"\x00PatientAge = 9\xff")
+    known = {i["patient"]: (i.get("age"), i.get("sex")) for i in collect(root, negatives_are="0").items}
+    assert known == {"stoic2021-10": (65, "M"), "stoic2021-9": (None, None), "stoic2021-8": (None, None)}

@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.datalists.layouts.tables import read_table
+from scripts.datalists.layouts.release import read_table
 from scripts.errors import UserError
 
 
