@@ -359,5 +359,6 @@ def test_learning_rates_fall_as_the_papers_say(workflow, tmp_path):
     parl = list(rates(TRAIN, steps=1000))
     assert parl[498] == pytest.approx(1e-4) and parl[499] == pytest.approx(0.95e-4)
     assert parl[999] == pytest.approx(0.95**2 * 1e-4)
-    dual = list(rates(TRAIN, CONFIGS / "recipe_resnet18.yaml", steps=10, max_epochs=5))
+    whole = {"max_epochs": 5, "batches_per_epoch": None}  # 10 scans in batches of 4: two an epoch
+    dual = list(rates(TRAIN, CONFIGS / "recipe_resnet18.yaml", steps=10, **whole))
     assert dual[4] == pytest.approx(0.5e-3) and dual[9] == pytest.approx(0, abs=1e-12)

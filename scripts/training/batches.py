@@ -60,7 +60,7 @@ class ClassBalancedBatches(_EpochBatches):
         seed: of the shuffling.
 
     Raises:
-        UserError: a class that the batches need has no scan, or a scan's class has no count.
+        UserError: a class that the batches need has no scan, a scan's class has no count, or an epoch no end.
 
     Example:
         >>> items = [{"label": label} for label in (0, 0, 1, 2)]
@@ -73,9 +73,11 @@ class ClassBalancedBatches(_EpochBatches):
         self,
         data: Sequence[Mapping[str, Any]],
         counts: Sequence[int] = (4, 3, 3),
-        batches_per_epoch: int = 100,
+        batches_per_epoch: int | None = 100,
         seed: int = 0,
     ) -> None:
+        if batches_per_epoch is None:
+            raise UserError("batches_per_epoch is None; class-balanced batches have no end: give a number")
         super().__init__(batches_per_epoch, seed)
         labels = np.array([item["label"] for item in data])
         self.counts = tuple(counts)
@@ -117,14 +119,15 @@ class ClassBalancedBatches(_EpochBatches):
 
 
 class ShuffledBatches(_EpochBatches):
-    """Shuffle all scans each epoch and cut them into batches; the few that fill no batch sit out.
+    """Shuffle all scans and cut them into batches, again and again; the few that fill no batch sit out.
 
-    Shi et al., 2021, train so, with batches of 4.
+    Shi et al., 2021, train so, with batches of 4 and a shuffle an epoch.
 
     Args:
         data: datalist items.
         batch_size: scans in the batch of each process.
         seed: of the shuffling.
+        batches_per_epoch: length of an epoch, of which the next goes on where it ends; None: one shuffle.
 
     Raises:
         UserError: there are fewer scans than one batch of every process takes.
@@ -134,13 +137,20 @@ class ShuffledBatches(_EpochBatches):
         2
     """
 
-    def __init__(self, data: Sequence[Mapping[str, Any]], batch_size: int = 4, seed: int = 0) -> None:
+    def __init__(
+        self,
+        data: Sequence[Mapping[str, Any]],
+        batch_size: int = 4,
+        seed: int = 0,
+        batches_per_epoch: int | None = None,
+    ) -> None:
         super().__init__(0, seed)
         self.count = len(data)
         self.labels = [item.get("label") for item in data]
         self.batch_size = batch_size
-        self.batches_per_epoch = self.count // (batch_size * self.world_size)
-        if not self.batches_per_epoch:
+        self.batches_per_shuffle = self.count // (batch_size * self.world_size)
+        self.batches_per_epoch = self.batches_per_shuffle if batches_per_epoch is None else batches_per_epoch
+        if not self.batches_per_shuffle:
             raise UserError(
                 f"{self.count} training scans fill no batch of {batch_size} in {self.world_size} processes; "
                 f"lower the batch size"
@@ -150,9 +160,10 @@ class ShuffledBatches(_EpochBatches):
         return [self.labels.count(label) for label in range(classes)]
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
         for step in range(self.batches_per_epoch):
-            start = (step * self.world_size + self.rank) * self.batch_size
+            turn, place = divmod(self.epoch * self.batches_per_epoch + step, self.batches_per_shuffle)
+            order = np.random.default_rng((self.seed, turn)).permutation(self.count)
+            start = (place * self.world_size + self.rank) * self.batch_size
             yield order[start : start + self.batch_size].tolist()
 
 

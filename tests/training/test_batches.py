@@ -118,3 +118,20 @@ def test_shares_of_any_number_of_classes():
     balanced = ClassBalancedBatches([*items, {"label": 2}], [3, 3, 2, 2])
     assert balanced.class_shares(4) == [0.3, 0.3, 0.2, 0.2]
     assert ShuffledBatches(items, batch_size=2).class_shares(4) == [3 / 6, 1 / 6, 1 / 6, 1 / 6]
+
+
+def test_shuffled_epochs_of_any_length_go_on_where_the_last_one_ended():
+    def drawn(batches_per_epoch, epochs):
+        batches = ShuffledBatches(ITEMS, batch_size=4, batches_per_epoch=batches_per_epoch)
+        for epoch in range(epochs):
+            batches.set_epoch(epoch)
+            yield from batches
+
+    whole = list(drawn(None, 3))
+    assert len(whole) == 30 == len(list(drawn(10, 3)))
+    assert list(drawn(3, 10)) == list(drawn(15, 2)) == whole
+
+
+def test_a_class_balanced_epoch_needs_a_length():
+    with pytest.raises(UserError, match="batches_per_epoch is None"):
+        ClassBalancedBatches(ITEMS, (4, 3, 3), batches_per_epoch=None)

@@ -32,9 +32,12 @@ def collect_table(request: Request) -> Collection:
             collection.leave_out(f"label {row['label']}, left out by --label_mapping", [item["image"]])
             continue
         item.update({mask: row[mask] for mask in MASKS if row.get(mask)})
-        absent = [
-            item[key] for key in ("image", *MASKS) if key in item and not scan_exists(request.root, item[key])
-        ]
+        try:
+            named = [item[key] for key in ("image", *MASKS) if key in item]
+            absent = [path for path in named if not scan_exists(request.root, path)]
+        except UserError as error:
+            collection.leave_out(f"in a damaged zip: {error}", [item["image"]])
+            continue
         missing += absent
         if not absent:
             collection.items.append(item)

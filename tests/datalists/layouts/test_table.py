@@ -110,3 +110,12 @@ def test_missing_scans_can_be_skipped(root, table):
 def test_the_table_must_be_given(root):
     with pytest.raises(UserError, match="layout table: give the table with --csv FILE"):
         collect(root, None)
+
+
+def test_scans_in_a_damaged_zip_are_one_part_that_is_left_out(grow, table):
+    root = grow("a.nii", "broken.zip")
+    rows = table("path,label,patient", "a.nii,0,1", "broken.zip::b,1,2", "broken.zip::c,1,3")
+    collection = collect_scans("table", Request(root, csv=rows))
+    assert [item["image"] for item in collection.items] == ["a.nii"]
+    ((reason, names),) = collection.left_out.items()
+    assert reason.startswith("in a damaged zip: ") and names == ["broken.zip::b", "broken.zip::c"]
