@@ -3,9 +3,11 @@
 python -m scripts.delivery.pack --ckpt_path RUN/model.pt --output_dir RELEASE [--name NAME] [--url URL]
     [--withhold_scans]
 
-Writes RELEASE/NAME.zip, whose top folder is NAME, and RELEASE/large_files.yml. What the model file says is
-written into the zip's JSON configs and metadata too, so that clients which do not know it build the network
-of the weights. The hashes of the scans that taught the network come along unless they are withheld.
+Writes RELEASE/NAME.zip, whose top folder is NAME, and RELEASE/large_files.yml, which says where the weights
+are hosted. What the model file says is written into the zip's configs and metadata too, so that clients which
+do not know it build the network of the weights; README.md says what these weights are and, where metrics.json
+beside them is of them, how they did. The hashes of the scans that taught the network come along unless they
+are withheld.
 """
 
 import argparse
@@ -21,7 +23,8 @@ from scripts.checkpoints import ModelFile, build_network
 from scripts.errors import UserError, show_user_errors_in_one_line
 from scripts.networks import read_state_dict, weights_hash
 
-from .resolved import config_of_model, resolved_metadata, resolved_text
+from .card import held_links, metrics_of, release_card
+from .resolved import config_of_model, resolved_metadata, resolved_text, resolved_yaml
 
 __all__ = ["main", "pack"]
 
@@ -43,7 +46,7 @@ def pack(
         ckpt_path: becomes ``models/model.pt``, its model file ``models/model.json``.
         output_dir: gains both files.
         name: of the zip and of its top folder.
-        url: where the weights will be hosted.
+        url: where the weights will be hosted; None: nowhere but in the zip.
         withhold_scans: leave out the hashes of the scans that taught the network; evaluation then says
             that it could not check whether a scan is among them.
 
@@ -61,13 +64,19 @@ def pack(
     metadata = resolved_metadata(parsers["inference"], described)
     for kind, parser in parsers.items():
         files[f"configs/{kind}.json"] = resolved_text(parser, metadata).encode()
+        files[f"configs/{kind}.yaml"] = resolved_yaml(kind, parser).encode()
     files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
     files["models/model.pt"] = ckpt_path.read_bytes()
     told = described.model_copy(update={"taught_by": None}) if withhold_scans else described
     files["models/model.json"] = told.text().encode()
     weights = {"path": "models/model.pt", "hash_val": described.weights_sha256, "hash_type": "sha256"}
-    large_files = yaml.safe_dump({"large_files": [weights | ({"url": url} if url else {})]}, sort_keys=False)
+    hosted = [weights | {"url": url}] if url else []  # the zoo downloads each entry, from its url
+    large_files = yaml.safe_dump({"large_files": hosted}, sort_keys=False)
     files["large_files.yml"] = large_files.encode()
+    metrics = metrics_of(ckpt_path, described.weights_sha256)
+    files["README.md"] = release_card(name, str(metadata["version"]), told, metrics).encode()
+    for page in [file for file in files if file.endswith(".md")]:
+        files[page] = held_links(files[page].decode(), page, files).encode()
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "large_files.yml").write_text(large_files, encoding="utf-8")

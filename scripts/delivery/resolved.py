@@ -1,16 +1,18 @@
 """A config with a model file written into it, for clients that read one file only."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from monai.bundle import ConfigParser
 
 from scripts import bundle_root
 from scripts.checkpoints import ModelFile, read_configs, use_model_file
 
-__all__ = ["config_of_model", "resolved_metadata", "resolved_text"]
+__all__ = ["config_of_model", "resolved_metadata", "resolved_text", "resolved_yaml"]
 
 
 def config_of_model(name: str, described: ModelFile) -> ConfigParser:
@@ -37,6 +39,24 @@ def resolved_text(parser: ConfigParser, metadata: Mapping[str, Any] | None = Non
     if metadata is not None:
         content = {"_meta_": metadata, **content}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def resolved_yaml(name: str, parser: ConfigParser) -> str:
+    """Return a base config as it reads, comments and all, but for the sections that a parser has otherwise.
+
+    Args:
+        name: of the base: ``inference`` or ``train``.
+        parser: see :func:`config_of_model`.
+    """
+    path = Path(bundle_root(), "configs", f"{name}.yaml")
+    text, base = path.read_text(encoding="utf-8"), ConfigParser.load_config_file(path)
+    for key, value in parser.get().items():
+        if key == "_meta_" or base.get(key) == value:
+            continue
+        section = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True)
+        own = re.compile(rf"^{re.escape(key)}:.*\n(?:[ -].*\n)*", flags=re.MULTILINE)
+        text = own.sub(section.replace("\\", r"\\"), text) if key in base else text + section
+    return text
 
 
 def resolved_metadata(parser: ConfigParser, described: ModelFile) -> dict[str, Any]:

@@ -1,15 +1,20 @@
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import monai.bundle
 import pytest
 import torch
 import yaml
-from monai.bundle import ConfigParser, load_bundle_config
+from monai.apps.utils import download_url
+from monai.bundle import ConfigParser, ckpt_export, load_bundle_config, verify_net_in_out
 
+from scripts import Predictor, bundle_root
 from scripts.checkpoints import ModelFile, TaughtBy, describe, read_configs
+from scripts.delivery.card import LINK, held_links
 from scripts.delivery.pack import NAME, main, pack
+from scripts.delivery.resolved import config_of_model, resolved_yaml
 from scripts.errors import UserError
 from scripts.networks import wa_66, weights_hash
 
@@ -57,6 +62,77 @@ def test_large_files_name_the_weights_by_their_hash(checkpoint, release):
     assert entry["hash_val"] == weights_hash(checkpoint) == weights_hash(release / NAME / entry["path"])
     assert entry["hash_type"] == "sha256" and entry["url"] == "https://example.org/model.pt"
     assert (release / NAME / "large_files.yml").read_text() == (release / "large_files.yml").read_text()
+
+
+def test_weights_that_are_hosted_nowhere_are_not_asked_for(checkpoint, tmp_path):
+    """The zoo downloads every entry of large_files.yml, by keyword, from its url."""
+    with zipfile.ZipFile(pack(checkpoint, tmp_path)) as archive:
+        assert yaml.safe_load(archive.read(f"{NAME}/large_files.yml")) == {"large_files": []}
+        assert f"{NAME}/models/model.pt" in archive.namelist()
+
+
+@pytest.mark.parametrize(
+    "recipe", ["recipe_da_ca_resnet18.yaml", "recipe_lobe_box.yaml", "recipe_flips.yaml"]
+)
+@pytest.mark.parametrize("name", ["inference", "train"])
+def test_the_two_forms_of_a_release_s_config_say_the_same(name, recipe):
+    """The zoo's checks take the YAML where both are there."""
+    described = describe(read_configs([f"{bundle_root()}/configs/{file}" for file in ("train.yaml", recipe)]))
+    parser = config_of_model(name, described)
+    text = resolved_yaml(name, parser)
+    assert yaml.safe_load(text) == {key: value for key, value in parser.get().items() if key != "_meta_"}
+    assert text.count("# ---") == Path(bundle_root(), "configs", f"{name}.yaml").read_text().count("# ---")
+
+
+def test_the_zoo_s_own_steps_pass_on_a_release_without_its_weights(release, tmp_path):
+    """What its CI does: large files by their urls, the network's input and output, TorchScript."""
+    folder = Path(shutil.copytree(release / NAME, tmp_path / NAME))
+    weights = shutil.move(folder / "models" / "model.pt", tmp_path / "hosted.pt")
+    listed = ConfigParser.load_config_file(folder / "large_files.yml")["large_files"]
+    for entry in listed:
+        entry |= {
+            "filepath": str(folder / entry.pop("path")),
+            "url": Path(weights).as_uri(),
+            "progress": False,
+        }
+        download_url(**entry)
+    assert ModelFile.of(folder / "models" / "model.pt")
+    common = {"meta_file": str(folder / "configs" / "metadata.json"), "bundle_root": str(folder)}
+    common |= {"net_id": "network_def", "config_file": str(folder / "configs" / "inference.yaml")}
+    verify_net_in_out(**common)
+    ckpt_export(filepath=str(tmp_path / "model.ts"), ckpt_file=str(folder / "models" / "model.pt"), **common)
+    exported, x = torch.jit.load(tmp_path / "model.ts"), torch.rand(1, 1, *SHAPE)
+    torch.testing.assert_close(exported(x), Predictor(folder / "models" / "model.pt").network(x))
+
+
+def test_the_readme_of_a_release_is_of_these_weights(checkpoint, release, tmp_path):
+    head, card = (release / NAME / "README.md").read_text().split("---\n")[1:3]
+    assert yaml.safe_load(head)["library_name"] == "monai"
+    assert weights_hash(checkpoint) in card and "40 x 40 x 32" in card and "1 scans, selected on 1" in card
+    assert "No evaluation of these weights" in card
+    for file in ("model.pt", "model.json"):
+        shutil.copy(checkpoint.with_name(file), tmp_path)
+    accuracy = {"value": 0.75, "interval_95_percent": [0.5, 0.875]}
+    (tmp_path / "metrics.json").write_text(json.dumps({"scans": 8, "patients": 7, "accuracy": accuracy}))
+    for sha256, expected in (
+        ("0" * 64, "No evaluation"),
+        (weights_hash(checkpoint), "0.750 (0.500 to 0.875)"),
+    ):
+        (tmp_path / "predictions.json").write_text(json.dumps({"checkpoint_sha256": sha256}))
+        with zipfile.ZipFile(pack(tmp_path / "model.pt", tmp_path)) as archive:
+            assert expected in archive.read(f"{NAME}/README.md").decode()
+
+
+def test_every_relative_link_of_a_release_holds(release):
+    pages = list((release / NAME).rglob("*.md"))
+    links = [
+        (page, link[2]) for page in pages for link in LINK.finditer(page.read_text()) if ":" not in link[2]
+    ]
+    assert len(links) > 20
+    assert [str(page) for page, target in links if not (page.parent / target).exists()] == []
+    assert held_links("[a](b.md#c) [d](gone.md) [e](https://f.g/h)", "docs/x.md", {"docs/b.md"}) == (
+        "[a](b.md#c) d [e](https://f.g/h)"
+    )
 
 
 @pytest.mark.filterwarnings("ignore:.*config.*:UserWarning")
