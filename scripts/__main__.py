@@ -16,6 +16,7 @@ TOOLS = {  # name: its module, whose `main` reads `sys.argv`; and what it is for
     "datalists": ("scripts.datalists.__main__", "build, join, audit or clean a datalist"),
     "phantoms": ("scripts.phantoms.__main__", "write a data set of synthetic chest CT"),
     "phantom-series": ("scripts.phantoms.dicom_series", "write a phantom as a DICOM series"),
+    "view": ("scripts.viewer.view", "look at answered scans, with their heat maps, in a browser"),
     "preview": ("scripts.tools.preview", "draw what the network sees of a scan"),
     "lobes-convert": ("scripts.lobes.convert", "renumber a lobe mask made elsewhere"),
     "lobes-measure": ("scripts.lobes.measure", "compare lobe maps with masks"),

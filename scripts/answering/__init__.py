@@ -16,7 +16,7 @@ from .running import (
     preprocessing_of_run,
     require_checkpoint,
 )
-from .sinks import AnswerWriter, HeatMapFiles, HeatMapPictures, PredictionFiles, Sink
+from .sinks import AnswerWriter, GridFiles, HeatMapFiles, HeatMapPictures, PredictionFiles, Sink
 
 __all__ = [
     "Answer",
@@ -24,6 +24,7 @@ __all__ = [
     "Calibrated",
     "Explanation",
     "Geometry",
+    "GridFiles",
     "HeatMapFiles",
     "HeatMapPictures",
     "Model",

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import nibabel
+import numpy as np
+import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
@@ -14,11 +17,12 @@ from scripts.files import write_whole
 from scripts.growing_table import GrowingTable
 from scripts.processes import gather, rank
 from scripts.statistics import DIGITS, class_columns, prediction_columns, raw_columns
+from scripts.transforms import from_window
 
 from .answer import Answer
 from .predictor import Predictor
 
-__all__ = ["AnswerWriter", "HeatMapFiles", "HeatMapPictures", "PredictionFiles", "Sink"]
+__all__ = ["AnswerWriter", "GridFiles", "HeatMapFiles", "HeatMapPictures", "PredictionFiles", "Sink"]
 
 INTENDED_USE = "research use only; not a medical device"
 PLACE = ("maximum_r", "maximum_a", "maximum_s")
@@ -189,6 +193,32 @@ class HeatMapFiles:
     def finish(self) -> None:
         self.table.finish()
         self.lobe_table.finish()
+
+
+class GridFiles:
+    """A NIfTI file of what the network saw of each scan, in HU, for a viewer to show heat maps over.
+
+    Args:
+        output_dir: gains ``grids/NNNN_NAME.nii.gz``.
+    """
+
+    def __init__(self, output_dir: str | Path) -> None:
+        self.folder = Path(output_dir)
+
+    def start(self, predictor: Predictor) -> None:
+        """Nothing to begin."""
+
+    def take(self, answer: Answer) -> None:
+        if answer.grid is not None and answer.geometry is not None and answer.prediction:
+            hounsfield = from_window(answer.grid, answer.window).round().to(torch.int16).numpy()
+            image = nibabel.Nifti1Image(hounsfield, np.asarray(answer.geometry.grid_affine, dtype=float))
+            image.header.set_xyzt_units("mm")
+            path = self.folder / "grids" / f"{answer.stem}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nibabel.save(image, path)
+
+    def finish(self) -> None:
+        """Nothing to end."""
 
 
 class HeatMapPictures:
