@@ -1,6 +1,6 @@
 # CPU:   docker build -t chest-ct .
 # CUDA:  docker build -t chest-ct --build-arg BASE=nvidia/cuda:13.0.1-base-ubuntu24.04 \
-#          --build-arg TORCH_INDEX=https://pypi.org/simple .
+#          --build-arg TORCH_INDEX= .
 # Run:   docker run --rm --user "$(id -u):$(id -g)" --shm-size 2g -v "$PWD:/work" chest-ct run inference \
 #          --config_file /bundle/configs/inference.yaml --ckpt_path RUN/model.pt --scans SCANS --output_dir ANSWERS
 # CUDA runs with `--gpus all` and the NVIDIA container toolkit. --shm-size: processes that load scans hand them over in
@@ -23,7 +23,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 
 WORKDIR /bundle
 COPY requirements.txt ./
-RUN pip install --no-cache-dir --extra-index-url "${TORCH_INDEX}" --requirement requirements.txt
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} --requirement requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY configs configs
 COPY distribution distribution

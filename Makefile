@@ -1,4 +1,4 @@
-# make demo · make test · make check · make bench. Each sets up .venv itself when it is missing or stale.
+# make help lists the targets. Each sets up .venv itself when it is missing or stale.
 
 PYTHON ?= python3
 READY := .venv/ready
@@ -11,7 +11,13 @@ comma := ,
 empty :=
 space := $(empty) $(empty)
 
-.PHONY: demo test test-slow check format configs bench encoder clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check format configs bench encoder clean
+
+help:  ## list the targets
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1 \2/p' $(MAKEFILE_LIST) | awk '{name = $$1; $$1 = ""; printf "  %-18s%s\n", name, $$0}'
+	@echo "PYTHON=python3.12 make TARGET takes another Python for .venv; python -m scripts --help lists the tools."
 
 demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find lobes; 16 minutes on 2 cores
 	rm -rf demo
@@ -21,39 +27,42 @@ demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find l
 		--dataset_dir demo/phantoms --output_dir demo/run
 	.venv/bin/python -m scripts.phantoms --output_dir demo/new_phantoms --count 12 --seed 1 --severity moderate severe
 	$(RUN) inference --config_file configs/inference.yaml \
-		--scans demo/new_phantoms/images --ckpt_path demo/run/model.pt --output_dir demo/answers
+		--scans demo/new_phantoms/images --ckpt_path demo/run/model.pt --output_dir demo/answers --explain True
 	$(RUN) training --config_file $(LOBE_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/lobe_run
 	$(RUN) inference --config_file configs/inference_lobes.yaml \
 		--scans demo/new_phantoms/images --ckpt_path demo/lobe_run/lobe_model.pt --output_dir demo/lobes
 ifneq ($(REAL_SCANS),)
 	$(RUN) inference --config_file configs/inference.yaml \
-		--scans "['$(subst $(space),'$(comma)',$(strip $(REAL_SCANS)))']" --ckpt_path demo/run/model.pt --output_dir demo/answers_real
+		--scans "['$(subst $(space),'$(comma)',$(strip $(REAL_SCANS)))']" --ckpt_path demo/run/model.pt --output_dir demo/answers_real \
+		--explain True
 endif
 	@echo
-	@echo "demo/run/metrics.json          metrics on held-out phantoms (see predictions.csv beside it)"
-	@echo "demo/run/tensorboard           curves: .venv/bin/tensorboard --logdir demo/run/tensorboard"
-	@echo "demo/lobes/lobes.csv           volumes of the lobes found in the new phantoms; label maps in demo/lobes/lobes"
-	@echo "demo/answers*/predictions.csv  answers for new scans; learnt from phantoms, so without any clinical meaning"
+	@echo "demo/run/report.html            how good the network is on held-out phantoms: open this first"
+	@echo "demo/answers*/heat_maps         where it looked, a picture a scan; the same to scroll through in a browser:"
+	@echo "                                .venv/bin/python -m scripts view demo/answers"
+	@echo "demo/answers*/predictions.csv   answers for new scans; learnt from phantoms, so without any clinical meaning"
+	@echo "demo/lobes/lobes.csv            volumes of the lobes found in the new phantoms; label maps in demo/lobes/lobes"
+	@echo "demo/run/tensorboard            curves: .venv/bin/tensorboard --logdir demo/run/tensorboard"
 
-test: $(READY)
+test: $(READY)  ## the tests that take seconds; minutes on 2 cores
 	.venv/bin/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-test-slow: $(READY)
+test-slow: $(READY)  ## the tests that take longer
 	.venv/bin/python -m pytest -m slow
 
-check: $(READY)
+check: $(READY)  ## ruff and mypy
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 
-format: $(READY)
+format: $(READY)  ## let ruff format and mend
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
 configs: $(READY)  ## write the JSON that MONAI's clients read from the YAML that people read
 	.venv/bin/python -m scripts.delivery.json_configs
 
-bench: $(READY)
+bench: $(READY)  ## time the way from a file to the grid, and the networks
 	.venv/bin/python -m scripts grid-benchmark
 	.venv/bin/python -m scripts network-benchmark
 
@@ -62,7 +71,7 @@ encoder: $(READY)  ## install the weights of the encoder that saw real chests: t
 	.venv/bin/python -c "from scripts.networks import ENCODERS, load_encoder; load_encoder(ENCODERS['astra'], ENCODERS['astra'].sha256)"
 	@echo "the encoder is installed and its SHA-256 is right; docs/encoder.md says what it is for"
 
-clean:
+clean:  ## remove what make has made
 	rm -rf .venv .venv-* demo results
 
 $(READY): requirements.txt requirements-dev.txt

@@ -1,8 +1,12 @@
 """The bundle's tools: ``python -m scripts TOOL [arguments]``; ``TOOL --help`` says what one takes."""
 
 import importlib
+import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+from scripts import bundle_root
 
 __all__ = ["TOOLS", "main"]
 
@@ -43,10 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: the tool's name and its own arguments; None takes the command line's.
     """
     name, *own = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if name == "--version":
+        print(
+            json.loads(Path(bundle_root(), "configs", "metadata.json").read_text(encoding="utf-8"))["version"]
+        )
+        return
     if name in TOOLS:
         sys.argv = [f"python -m scripts {name}", *own]
         raise SystemExit(importlib.import_module(TOOLS[name][0]).main())
-    print("usage: python -m scripts TOOL [arguments]\n\ntools:")
+    print("usage: python -m scripts TOOL [arguments]\n       python -m scripts --version\n\ntools:")
     for tool, (_, purpose) in TOOLS.items():
         print(f"  {tool:20}{purpose}")
     if name not in ("-h", "--help"):

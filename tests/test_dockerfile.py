@@ -1,4 +1,4 @@
-"""The Dockerfile, as far as it can be judged without Docker: its instructions, and what the builder is sent."""
+"""The Dockerfile, judged without Docker: its instructions, and what the builder is sent."""
 
 import re
 from pathlib import Path

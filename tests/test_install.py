@@ -12,6 +12,7 @@ import venv
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scripts import bundle_root
 
@@ -45,6 +46,15 @@ def test_the_version_stands_once_and_is_shown_everywhere():
     assert "version" in PROJECT["dynamic"]
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
     assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_public_ci_and_pre_commit_run_what_contributors_run():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())
+    assert workflow["jobs"]["test"]["steps"][-1]["run"] == "make check test"
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    makefile = (ROOT / "Makefile").read_text()
+    for hook in local["hooks"]:
+        assert hook["entry"] in makefile.replace(" --check", ""), hook["id"]
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +98,14 @@ def test_an_installed_bundle_answers_from_any_folder(installed, phantoms, save_m
     save_model(tmp_path / "model.pt", spatial_shape=[24, 24, 16])
     item = json.loads((phantoms / "datalist.json").read_text())["test"][0]
     scan = phantoms / item["image"]
-    ask = f"from scripts import Predictor; print(Predictor({str(tmp_path / 'model.pt')!r})({str(scan)!r}).prediction)"
-    answered = run(installed, "-c", ask, cwd=tmp_path)
+    model = tmp_path / "model.pt"
+    ask = "import sys, scripts; print(scripts.Predictor(sys.argv[1])(sys.argv[2]).prediction)"
+    answered = run(installed, "-c", ask, model, scan, cwd=tmp_path)
     assert answered.returncode == 0 and answered.stdout.strip(), answered.stderr
     done = run(
-        installed, "-m", "monai.bundle", "run", "inference", "--config_file", f"{where}/configs/inference.yaml",
-        "--ckpt_path", tmp_path / "model.pt", "--scans", scan, "--output_dir", tmp_path / "answers",
-        "--num_workers", 0, cwd=tmp_path,
+        installed, "-m", "monai.bundle", "run", "inference", "--config_file",
+        f"{where}/configs/inference.yaml", "--ckpt_path", model, "--scans", scan,
+        "--output_dir", tmp_path / "answers", "--num_workers", 0, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (row,) = json.loads((tmp_path / "answers" / "predictions.json").read_text())["predictions"]

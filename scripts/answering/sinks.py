@@ -222,7 +222,7 @@ class GridFiles:
 
 
 class HeatMapPictures:
-    """A PNG of each scan with its heat map; needs matplotlib.
+    """A PNG of each scan with its heat map and its probabilities; needs matplotlib.
 
     Args:
         output_dir: gains ``heat_maps/NNNN_NAME.png``.
@@ -238,7 +238,8 @@ class HeatMapPictures:
         explanation = answer.explanation
         if explanation is None or answer.grid is None:
             return
-        title = f"{answer.name[-90:]}\n{explanation.method}, {explanation.target}; research use only"
+        said = ", ".join(f"{name} {value:.2f}" for name, value in answer.probabilities.items())
+        title = f"{answer.name[-90:]}\n{said}\n{explanation.method}, {explanation.target}; research use only"
         figure = draw_overlay(
             answer.grid,
             explanation.geometry.grid_affine,
