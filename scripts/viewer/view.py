@@ -21,10 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.errors import UserError
 from scripts.files import write_whole
-from scripts.lobes import LOBES
-from scripts.scans import Declaration, RefusedScan, file_stem, read_checked_scan, scan_items
 from scripts.statistics import class_columns, read_predictions
-from scripts.transforms import WholeScanRegion, scan_to_grid
 
 __all__ = ["main", "write_view"]
 
@@ -82,8 +79,8 @@ def write_view(
     if longest_axis < 1:
         raise UserError(f"longest_axis={longest_axis}: expected a positive number of voxels")
     content = _read(answers)
-    sources = {item["name"]: item for item in scan_items(scans)}
-    label_maps = {} if lobes is None else _lobe_maps(lobes)
+    sources = _sources(scans) if scans else {}
+    names, label_maps = ((), {}) if lobes is None else _lobe_maps(lobes)
     maxima = _maxima(answers)
     folder = answers / "view"
     shutil.rmtree(folder / "scans", ignore_errors=True)
@@ -98,16 +95,16 @@ def write_view(
             }
             try:
                 volumes = _volumes(row["image"], files, sources.get(row["image"]), longest_axis)
-                shown["file"] = f"scans/{number:04d}_{file_stem(row['image'])}.js"
+                shown["file"] = f"scans/{number:04d}.js"
                 write_whole(folder / shown["file"], f"receive({json.dumps(volumes)});\n")
-            except (RefusedScan, UserError) as error:
+            except UserError as error:
                 missing.append(str(error))
                 shown["reason"] = f"not shown: {error}"
         rows.append(shown)
     write_whole(folder / LIBRARY.name, LIBRARY.read_bytes())
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     page = environment.get_template("view.html").render(
-        rows=rows, lobes=LOBES, version=content["version"], folder=answers.absolute().name
+        rows=rows, lobes=names, version=content["version"], folder=answers.absolute().name
     )
     write_whole(folder / "index.html", page)
     return folder / "index.html", missing
@@ -126,13 +123,19 @@ def _read(answers: Path) -> dict[str, Any]:
     return content
 
 
-def _lobe_maps(folder: Path) -> dict[str, Path]:
-    """Return the label map of each scan by its name."""
-    return {
-        row["image"]: folder / row["lobe_map"]
-        for row in read_predictions(folder / "lobes.csv")
-        if row["lobe_map"]
-    }
+def _sources(scans: Sequence[str | Path]) -> dict[str, Mapping[str, Any]]:
+    """Return the items of scans by their names; imported here, as the page of grids does without torch."""
+    from scripts.scans import scan_items
+
+    return {item["name"]: item for item in scan_items(scans)}
+
+
+def _lobe_maps(folder: Path) -> tuple[Sequence[str], dict[str, Path]]:
+    """Return the lobes in the order of their labels, and the label map of each scan by its name."""
+    from scripts.lobes import LOBES
+
+    rows = read_predictions(folder / "lobes.csv")
+    return LOBES, {row["image"]: folder / row["lobe_map"] for row in rows if row["lobe_map"]}
 
 
 def _maxima(answers: Path) -> dict[str, list[float]]:
@@ -161,7 +164,7 @@ def _volumes(
     name: str, files: Mapping[str, Path | None], item: Mapping[str, Any] | None, longest_axis: int
 ) -> dict[str, str]:
     """Return a scan and its overlays as compressed NIfTI in base64."""
-    if item is None and files["scan"] is None:
+    if item is None and not (files["scan"] and files["scan"].is_file()):
         raise UserError(f"{name}: name it with --scans, or run inference with --explain True")
     found = {}
     for kind, path in files.items():
@@ -177,6 +180,9 @@ def _volumes(
 
 def _thinned(item: Mapping[str, Any], name: str, longest_axis: int) -> bytes:
     """Return a scan as compressed NIfTI of at most so many voxels along an axis."""
+    from scripts.scans import Declaration, read_checked_scan
+    from scripts.transforms import WholeScanRegion, scan_to_grid
+
     scan, _ = read_checked_scan(item["image"], Declaration.of(item, name), name)
     shape = np.minimum(scan.voxels.shape, longest_axis).tolist()
     volume, affine = scan_to_grid(scan, WholeScanRegion()(scan), shape)
