@@ -153,6 +153,8 @@ def collect_scans(layout: str, request: Request) -> Collection:
     own = LAYOUTS[layout].classes
     if own is not None and (request.classes or request.label_mapping):
         collection.relabel(request.labels(own))
+    for item in collection.items:
+        item.pop("released_as", None)
     check_scans(collection.items)
     return collection
 

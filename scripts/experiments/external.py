@@ -75,10 +75,24 @@ def external_test(
     path = output / f"external_{name}.json"
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"{path}:")
-    for label, found in [("internal test", content["internal_test"]), (name, content["external"])]:
+    rows = {"internal test": content["internal_test"], name: content["external"]}
+    if len(content["external_by_source"]) > 1:
+        rows |= {f"{name}, {source}": own for source, own in content["external_by_source"].items()}
+    for label, found in rows.items():
         if found:
-            accuracy, scans = found["accuracy"]["value"], found["scans"]
-            print(f"  {label}: accuracy {accuracy:.3f} of {scans} scans")
+            print(f"  {label}: {_line(found)}")
+
+
+def _line(found: Mapping[str, Any]) -> str:
+    """Return accuracy and balanced accuracy with their intervals, and of how many scans they are."""
+    shown = []
+    for metric in ("accuracy", "balanced_accuracy"):
+        value, interval = found[metric]["value"], found[metric]["interval_95_percent"]
+        if value is not None:
+            covers = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+            shown.append(f"{metric.replace('_', ' ')} {value:.3f}{covers}")
+    counts = f"{found['scans']} scans of {found['patients']} patients, {found['refused_scans']} refused"
+    return f"{', '.join(shown)}; {counts}"
 
 
 def _metrics(table: PredictionTable) -> dict[str, Any] | None:

@@ -221,3 +221,19 @@ def test_what_no_training_would_take_is_said_once_at_build(grow, build, capsys):
     build(*arguments, *TWO, "--window", "-500", "1500", "--overwrite")
     shown = capsys.readouterr().out
     assert "grey levels" not in shown and "no scan of class" not in shown
+
+
+def test_a_mapping_may_use_the_release_s_own_words(grow, table, build):
+    """MosMedData's grades make a task of severity, which its two classes cannot."""
+    arguments = mosmed(grow, table)[0]
+    mapping = "{'CT-0': 'none', 'CT-1': 'mild', 'CT-2': 'severe'}"
+    path = build(*arguments, "--classes", "none", "mild", "severe", "--label_mapping", mapping)
+    assert counts(path) == {"none": 20, "mild": 20, "severe": 20}
+    content = json.loads(path.read_text())
+    assert content["label_meaning"]["mosmed"]["1"].startswith("CT-1: ")
+    assert not any("released_as" in item for item in content["training"])
+
+
+def test_a_mapping_of_what_a_release_does_not_have_is_refused(grow, table, build):
+    with pytest.raises(UserError, match="label_mapping has the label 'ct-9'"):
+        build(*mosmed(grow, table)[0], "--label_mapping", "{'CT-9': None}")

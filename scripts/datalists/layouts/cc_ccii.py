@@ -214,6 +214,7 @@ def _item(key: Key, scan: _Scan, slices: list[str]) -> dict[str, Any]:
         "source": SOURCE,
         "label_source": "unknown",
         "intensity": "windowed",
+        "released_as": group,
     }
     return item if slices == scan.names else {**item, "slices": slices}
 

@@ -56,7 +56,8 @@ class Collection:
         label_meaning: what each label means in each source, ``{source: {label: meaning}}``.
         notes: what whoever uses these scans should know.
         items: datalist items; ``image`` and masks are relative to the root, ``list`` is the published
-            list ("training", "validation", "test") where there is one.
+            list ("training", "validation", "test") where there is one, ``released_as`` the release's own
+            word for the class, and neither is written.
         left_out: reason to names, of all that lies in the tree or table and is in no item.
     """
 
@@ -73,27 +74,37 @@ class Collection:
     def relabel(self, labels: ClassLabels) -> None:
         """Read the labels, and what they mean, as the classes that the user asks for.
 
+        A mapping may name the classes of the layout, or what the release itself calls them (``CT-3``,
+        ``NCP``), which an item's field ``released_as`` says; that comes first.
+
         Raises:
-            UserError: a label means none of them.
+            UserError: a label means none of them, or the mapping names what is not there.
         """
-        targets: dict[int, int | None] = {}
+        released = {str(item["released_as"]) for item in self.items if "released_as" in item}
+        labels.check_keys(released)
+        mapped = {name for name in released if name.casefold() in labels.mapping}
+        targets: dict[tuple[int, str], int | None] = {}
         for item in self.items:
+            named = item.get("released_as", "") if item.get("released_as") in mapped else ""
             try:
-                targets[item["label"]] = labels.index(item["label"])
+                target = labels.index(named or item["label"])
             except ValueError as error:
                 raise UserError(f"{item['image']}: {error}") from None
-        items = [{**item, "label": targets[item["label"]]} for item in self.items]
+            targets[item["label"], named] = target
+            item["label"] = target
         self.leave_out(
-            "left out by --label_mapping", [item["image"] for item in items if item["label"] is None]
+            "left out by --label_mapping", [item["image"] for item in self.items if item["label"] is None]
         )
-        self.items = [item for item in items if item["label"] is not None]
+        self.items = [item for item in self.items if item["label"] is not None]
         for source, meanings in self.label_meaning.items():
             merged: dict[str, list[str]] = {}
-            for label, meaning in meanings.items():
-                target = targets.get(int(label))
-                if target is not None:
-                    merged.setdefault(str(target), []).append(meaning)
-            self.label_meaning[source] = {label: "; or ".join(parts) for label, parts in merged.items()}
+            for (label, named), target in targets.items():
+                if target is not None and str(label) in meanings:
+                    meaning = meanings[str(label)]
+                    merged.setdefault(str(target), []).append(f"{named}: {meaning}" if named else meaning)
+            self.label_meaning[source] = {
+                label: "; or ".join(dict.fromkeys(parts)) for label, parts in sorted(merged.items())
+            }
 
     def miss(self, request: Request, table: Path, names: list[str]) -> None:
         """Refuse, or leave out if the user says so, what a table names and the tree lacks.

@@ -69,6 +69,7 @@ def _add_group(request: Request, collection: Collection, split: str, group: str,
                     "label_source": "reading",
                     "intensity": "windowed",
                     "list": LISTS[split],
+                    "released_as": group,
                 }
             )
 

@@ -59,6 +59,7 @@ def collect_covid_ct_md(request: Request) -> Collection:
                     "patient": f"{SOURCE}-{patient}",
                     "source": SOURCE,
                     "label_source": LABEL_SOURCES[label],
+                    "released_as": group.split()[0],
                     **people.get(patient.lower(), {}),
                 }
             )

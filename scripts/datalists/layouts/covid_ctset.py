@@ -62,6 +62,7 @@ def collect_covid_ctset(request: Request) -> Collection:
                     "patient": f"{SOURCE}-{patient}",
                     "source": SOURCE,
                     "label_source": "unknown",
+                    "released_as": group.rstrip("0123456789"),
                     **STORED,
                 }
                 collection.items.append(item | _described(row, series, table))

@@ -71,6 +71,7 @@ def _add(
         "source": SOURCE,
         "label_source": "severity",
         "intensity": "windowed",
+        "released_as": row["Morbidity outcome"],
     }
     if label == 2:
         item["severity"] = row["Morbidity outcome"].lower()

@@ -51,6 +51,7 @@ def collect_mosmed(request: Request) -> Collection:
                 "source": SOURCE,
                 "label_source": "reading",
                 "severity": grade,
+                "released_as": grade,
             }
             mask = masks.pop(study, None)
             collection.items.append({**item, "lesions": mask} if mask else item)
