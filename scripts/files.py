@@ -5,12 +5,16 @@ file under its name, a full disk costs one line, and the umask says who may read
 """
 
 import errno
+import gzip
 import hashlib
 import io
+import itertools
+import json
 import os
 import re
 import socket
 import time
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,11 +22,12 @@ from typing import Any
 
 from scripts.errors import UserError
 
-__all__ = ["sha256_of", "sweep_partials", "write_whole"]
+__all__ = ["read_archive", "sha256_of", "sweep_partials", "write_json", "write_nifti", "write_whole"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 HOST = socket.gethostname().split(".")[0][:32]
 PARTIAL = re.compile(r".+\.(?P<host>[^.]+)\.(?P<process>\d+)\.partial")
+SERIAL = itertools.count()  # two threads may write one file
 ABANDONED = 3600.0  # seconds: what lies in memory is written in less, so whoever began is gone
 
 
@@ -38,7 +43,7 @@ def write_whole(path: str | Path, content: str | bytes | Callable[[Any], Any]) -
     """
     path = Path(path)
     memory = _in_memory(content)
-    partial = path.with_name(f"{path.name[:32]}.{HOST}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.name[:32]}.{next(SERIAL)}.{HOST}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
@@ -53,6 +58,60 @@ def write_whole(path: str | Path, content: str | bytes | Callable[[Any], Any]) -
     except BaseException:
         _remove(partial)
         raise
+
+
+def write_json(path: str | Path, content: Any, indent: int = 2, **options: Any) -> None:
+    """Write a JSON file; see :func:`write_whole`.
+
+    Args:
+        path: of the file.
+        content: anything that JSON can hold.
+        indent: spaces a level.
+        options: of ``json.dumps``.
+    """
+    write_whole(path, json.dumps(content, indent=indent, **options) + "\n")
+
+
+def write_nifti(path: str | Path, image: Any) -> None:
+    """Write a NIfTI file, the same bytes for the same image; see :func:`write_whole`.
+
+    Args:
+        path: packed where it ends in ``.gz``.
+        image: a ``nibabel.Nifti1Image``.
+    """
+
+    def write(file: Any) -> None:
+        if Path(path).suffix == ".gz":
+            with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
+                image.to_stream(packed)
+        else:
+            image.to_stream(file)
+
+    write_whole(path, write)
+
+
+def read_archive(path: str | Path) -> io.BytesIO:
+    """Return the content of a zip, such as ``torch.save`` writes, once its checksums hold.
+
+    ``torch.load`` does not look at them: of a damaged file it returns other numbers.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged, or no such file.
+    """
+    content = io.BytesIO(Path(path).read_bytes())
+    try:
+        with zipfile.ZipFile(content) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: damaged ({error})") from None
+    if damaged is not None:
+        raise ValueError(f"{path}: damaged (the checksum of {damaged} does not hold)")
+    content.seek(0)
+    return content
 
 
 def sweep_partials(folder: str | Path, alone: bool = False) -> None:

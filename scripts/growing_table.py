@@ -1,12 +1,12 @@
 """A CSV file that grows while scans are answered, by one process or by several."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from scripts.csv_files import csv_text, write_rows
 from scripts.processes import gather, rank
 
 __all__ = ["GrowingTable"]
@@ -40,7 +40,7 @@ class GrowingTable:
         rows = list(rows)
         self.rows += rows
         with self.own_path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self.columns).writerows(row for _, row in rows)
+            file.write(csv_text(self.columns, [row for _, row in rows], header=False))
 
     def finish(self) -> list[Mapping[str, Any]]:
         """Return the rows of all processes by position, rows of one position as they came."""
@@ -52,7 +52,4 @@ class GrowingTable:
         return rows
 
     def _write(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(path, self.columns, rows)

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.files import write_whole
+
 __all__ = ["JOIN", "colour", "interval_text", "spread_text", "write_page"]
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -45,7 +47,7 @@ def write_page(
     }  # fmt: skip
     page = _Page(title, subtitle)
     text = environment.get_template(Path(template).name).render(page=page, **content)
-    Path(path).write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def colour(index: int) -> str:

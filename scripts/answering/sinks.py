@@ -1,6 +1,5 @@
 """Where answers go: each sink takes an Answer and changes nothing, so that their order does not matter."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from scripts.explanation import draw_overlay, save_heat_map, save_overlay
-from scripts.files import write_whole
+from scripts.files import write_json
 from scripts.growing_table import GrowingTable
 from scripts.processes import gather, rank
 from scripts.statistics import DIGITS, class_columns, prediction_columns, raw_columns
@@ -139,7 +138,7 @@ class PredictionFiles:
                 "passed_over": self.passed_over,
                 "predictions": rows,
             }
-            write_whole(self.folder / "predictions.json", json.dumps(content, indent=2) + "\n")
+            write_json(self.folder / "predictions.json", content)
 
 
 class HeatMapFiles:
@@ -248,7 +247,6 @@ class HeatMapPictures:
             explanation.slice_curve,
         )
         path = self.folder / heat_map_path(answer).replace(".nii.gz", ".png")
-        path.parent.mkdir(parents=True, exist_ok=True)
         save_overlay(figure, path)
 
     def finish(self) -> None:

@@ -1,11 +1,11 @@
 """What the checks found, and the page and the JSON file that show it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.files import write_json
 from scripts.page import write_page
 
 __all__ = [
@@ -151,9 +151,7 @@ def write_report(audit: Audit, output: Path) -> None:
         audit: what was found.
         output: the page.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(audit.as_json(), indent=1) + "\n"
-    output.with_suffix(".json").write_text(text, encoding="utf-8")
+    write_json(output.with_suffix(".json"), audit.as_json(), indent=1)
     looked = "headers only" if audit.headers_only else "headers and voxels"
     ordered = _worst_first(audit.findings)
     write_page(

@@ -1,6 +1,5 @@
 """``ensemble.json``: which checkpoints answer together, and how their mean is calibrated."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scripts.errors import UserError
-from scripts.files import write_whole
+from scripts.files import write_json
 from scripts.networks import weights_hash
 
 from .model_file import CalibrationRecord, ModelFile, read_json
@@ -77,7 +76,7 @@ class EnsembleFile(BaseModel):
             for one in checkpoints
         ]
         content = cls(members=members, classes=ModelFile.of(checkpoints[0]).classes, calibration=calibration)
-        write_whole(path, json.dumps(content.model_dump(), indent=1, ensure_ascii=False) + "\n")
+        write_json(path, content.model_dump(), indent=1, ensure_ascii=False)
 
     def checkpoints(self, path: str | Path) -> list[Path]:
         """Return the members' paths, whose weights must be those that the file names.

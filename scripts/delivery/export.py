@@ -9,8 +9,6 @@ a form differs by more than the tolerance.
 """
 
 import argparse
-import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +22,7 @@ from monai.transforms import Compose
 from scripts.answering import load_model
 from scripts.checkpoints import ModelFile
 from scripts.errors import UserError, show_user_errors_in_one_line
+from scripts.files import sha256_of, write_json, write_nifti, write_whole
 from scripts.phantoms import draw_phantom
 from scripts.scans import scan_items
 
@@ -76,7 +75,7 @@ def export(
             path = folder / form.file_name
             form.write(source, path)
             record["forms"][name] = _entry(path, largest_difference(network, form.read(path), grids))
-    (folder / "export.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "export.json", record)
     _fail_if_different(record, folder)
     return record
 
@@ -97,7 +96,7 @@ def _record(parser: ConfigParser, described: ModelFile, scans: list[str]) -> dic
 def _entry(path: Path, difference: float) -> dict[str, Any]:
     return {
         "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": sha256_of(path),
         "largest_difference": difference,
     }
 
@@ -117,7 +116,7 @@ def _grids(transform: Compose, scans: Sequence[str | Path]) -> tuple[list[str], 
 
 def _write_phantom(path: Path, label: int) -> Path:
     phantom = draw_phantom(0, label, PHANTOM_SHAPE)
-    nibabel.save(nibabel.Nifti1Image(phantom.hounsfield, phantom.affine), path)
+    write_nifti(path, nibabel.Nifti1Image(phantom.hounsfield, phantom.affine))
     return path
 
 
@@ -126,10 +125,10 @@ def _write_texts(
 ) -> tuple[Path, Path]:
     """Write the config of the model file, and the metadata with what the record says of the weights."""
     config, metadata = folder / "inference.json", folder / "metadata.json"
-    config.write_text(resolved_text(parser), encoding="utf-8")
+    write_whole(config, resolved_text(parser))
     known = ("output", "class_names", "temperature", "weights_sha256")
     content = resolved_metadata(parser, described) | {"export": {key: record[key] for key in known}}
-    metadata.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    write_json(metadata, content)
     return config, metadata
 
 

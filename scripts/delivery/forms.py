@@ -5,16 +5,19 @@ any B, and carries the same two JSON texts: ``metadata.json``, and ``inference.j
 """
 
 import importlib.util
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import torch
 from monai.bundle import ckpt_export
 from torch import nn
 
 from scripts.errors import UserError
+from scripts.files import write_whole
 
 __all__ = ["FORMS", "Form", "Source", "check_packages"]
 
@@ -84,13 +87,16 @@ def check_packages(forms: Mapping[str, Form]) -> None:
 
 
 def _write_torchscript(source: Source, path: Path) -> None:
-    ckpt_export(
-        net_id="network_def",
-        filepath=str(path),  # its final name: MONAI's clients look inside for that name
-        ckpt_file=str(source.ckpt_path),
-        meta_file=str(source.metadata),
-        config_file=str(source.config),
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, path.name)  # its final name: MONAI's clients look inside for that name
+        ckpt_export(
+            net_id="network_def",
+            filepath=str(made),
+            ckpt_file=str(source.ckpt_path),
+            meta_file=str(source.metadata),
+            config_file=str(source.config),
+        )
+        write_whole(path, made.read_bytes())
 
 
 def _read_torchscript(path: Path) -> Runner:
@@ -98,7 +104,7 @@ def _read_torchscript(path: Path) -> Runner:
 
 
 def _write_torch_export(source: Source, path: Path) -> None:
-    torch.export.save(source.program, path, extra_files=source.texts())
+    write_whole(path, lambda file: torch.export.save(source.program, file, extra_files=source.texts()))
 
 
 def _read_torch_export(path: Path) -> Runner:
@@ -108,19 +114,13 @@ def _read_torch_export(path: Path) -> Runner:
 def _write_onnx(source: Source, path: Path) -> None:
     import onnx
 
-    torch.onnx.export(
-        source.program,
-        (),
-        path,
-        input_names=["image"],
-        output_names=["pred"],
-        external_data=False,
-        dynamo=True,
+    exported = torch.onnx.export(
+        source.program, (), input_names=["image"], output_names=["pred"], dynamo=True
     )
-    model = onnx.load(path)
+    model = cast(torch.onnx.ONNXProgram, exported).model_proto
     onnx.helper.set_model_props(model, source.texts())
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    write_whole(path, model.SerializeToString())
 
 
 def _read_onnx(path: Path) -> Runner:

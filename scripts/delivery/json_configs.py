@@ -11,6 +11,7 @@ from pathlib import Path
 from monai.bundle import ConfigParser
 
 from scripts import bundle_root
+from scripts.files import write_whole
 
 __all__ = ["as_json", "write_json_configs"]
 
@@ -32,7 +33,7 @@ def write_json_configs() -> None:
     """Write configs/train.json and its siblings anew from their YAML."""
     for name in NAMES:
         source = Path(bundle_root(), "configs", f"{name}.yaml")
-        source.with_suffix(".json").write_text(as_json(source), encoding="utf-8")
+        write_whole(source.with_suffix(".json"), as_json(source))
 
 
 if __name__ == "__main__":

@@ -14,13 +14,16 @@ import argparse
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import yaml
 
 from scripts import bundle_root
 from scripts.checkpoints import ModelFile, build_network
 from scripts.errors import UserError, show_user_errors_in_one_line
+from scripts.files import write_whole
 from scripts.networks import read_state_dict, weights_hash
 
 from .card import held_links, metrics_of, release_card
@@ -78,9 +81,9 @@ def pack(
     for page in [file for file in files if file.endswith(".md")]:
         files[page] = held_links(files[page].decode(), page, files).encode()
     folder = Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "large_files.yml").write_text(large_files, encoding="utf-8")
-    _write_zip(folder / f"{name}.zip", {f"{name}/{path}": content for path, content in files.items()})
+    write_whole(folder / "large_files.yml", large_files)
+    packed = {f"{name}/{path}": content for path, content in files.items()}
+    write_whole(folder / f"{name}.zip", partial(_write_zip, packed))
     return folder / f"{name}.zip"
 
 
@@ -97,8 +100,8 @@ def _content(root: Path) -> list[Path]:
     return found
 
 
-def _write_zip(path: Path, files: Mapping[str, bytes]) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
+def _write_zip(files: Mapping[str, bytes], file: IO[bytes]) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, OLDEST)
             entry.compress_type = zipfile.ZIP_DEFLATED

@@ -1,6 +1,5 @@
 """The papers' tables for a user's networks, beside what the papers printed."""
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -9,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from scripts.csv_files import read_rows
+from scripts.files import write_json
 from scripts.statistics import (
     ONE_VS_REST,
     OVERALL,
@@ -61,7 +62,7 @@ def write_ablation_tables(output: Path, experiments: Mapping[str, Experiment], r
         "differences": differences,
         "published": published_results(),
     }
-    (output / "ablation.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(output / "ablation.json", content)
     rows = pd.DataFrame(_rows(networks, differences), columns=[*COLUMNS, *PUBLISHED])
     write_frame(rows.astype({"value": object}), output / "ablation.csv")
     curves = [
@@ -92,12 +93,11 @@ def _summary(folder: Path, experiment: Experiment) -> dict[str, Any]:
 def _type_losses(output: Path, name: str, experiment: Experiment) -> Iterator[Row]:
     """Yield each fold's curve of the pneumonia-type loss, Fig. 5, which single-task networks do not have."""
     for fold in finished_folds(output / name, experiment):
-        with (fold.folder / "history.csv").open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if row["type_loss"]:
-                    yield {"network": name, "fold": fold.index} | {
-                        key: row[key] for key in ("epoch", "type_loss")
-                    }
+        for row in read_rows(fold.folder / "history.csv"):
+            if row["type_loss"]:
+                yield {"network": name, "fold": fold.index} | {
+                    key: row[key] for key in ("epoch", "type_loss")
+                }
 
 
 def _rows(networks: Mapping[str, Any], differences: Mapping[str, Any]) -> Iterator[Row]:

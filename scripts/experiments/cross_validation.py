@@ -1,6 +1,5 @@
 """Every scan predicted by a network that never saw its patient; all of them on the test list; calibrated."""
 
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from torch import distributed
 
 from scripts.checkpoints import CalibrationRecord, EnsembleFile, ModelFile
 from scripts.datalists import cross_validation_folds
+from scripts.files import write_json
 from scripts.report import write_report
 from scripts.statistics import Calibration, PredictionTable, average, fit_calibration, pool, read_table
 
@@ -114,7 +114,7 @@ def _merge(output: Path, folds: list[Fold], flips: bool) -> None:
             output / file
         )
     records = {fold.index: fold.record() for fold in folds}
-    (output / "costs.json").write_text(json.dumps(_costs(records), indent=2) + "\n", encoding="utf-8")
+    write_json(output / "costs.json", _costs(records))
     complete_record(output, experiment, records)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.transforms import Compose
 
@@ -12,6 +13,7 @@ from scripts import bundle_root
 from scripts.command_line import check_name
 from scripts.datalists import CLASSES, class_names, fold_items, read_datalist
 from scripts.errors import UserError
+from scripts.files import write_whole
 
 __all__ = ["Experiment", "find_recipes"]
 
@@ -88,9 +90,7 @@ class Experiment:
             name = f"fold {overrides['fold']}"
             tracking = {**self.tracking, "tracking": "mlflow", "run_name": name, "save_execute_config": False}
         workflow = self._workflow("training", [], **tracking, **overrides)
-        folder = Path(overrides["output_dir"])
-        folder.mkdir(parents=True, exist_ok=True)
-        ConfigParser.export_config_file(workflow.parser.get(), str(folder / "config.yaml"), fmt="yaml")
+        write_whole(Path(overrides["output_dir"], "config.yaml"), yaml.safe_dump(workflow.parser.get()))
         return workflow
 
     def evaluation(self, overlays: Sequence[str] = (), **overrides: Any) -> ConfigWorkflow:

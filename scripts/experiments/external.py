@@ -1,6 +1,5 @@
 """The networks of a cross-validation on a data set from elsewhere."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from monai.utils import ensure_tuple
 
 from scripts.checkpoints import ModelFile
 from scripts.datalists import external_items
+from scripts.files import write_json
 from scripts.statistics import PredictionTable, average, read_table, table_metrics
 
 from .cross_validation import apply_calibration, finished_folds
@@ -73,7 +73,7 @@ def external_test(
         },
     }
     path = output / f"external_{name}.json"
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(path, content)
     print(f"{path}:")
     rows = {"internal test": content["internal_test"], name: content["external"]}
     if len(content["external_by_source"]) > 1:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from scripts.errors import UserError
+from scripts.files import write_json
 from scripts.statistics import PredictionTable, read_table
 
 from .experiment import Experiment
@@ -106,9 +107,7 @@ class Fold:
         return parameters
 
     def _record(self, **content: Any) -> None:
-        partial = self.folder / "fold.partial"
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        partial.replace(self.folder / "fold.json")
+        write_json(self.folder / "fold.json", content)
 
 
 def predict(

@@ -1,6 +1,5 @@
 """A probe trained on a datalist: scans encoded once, the strength chosen, the fit measured and written."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from tqdm import tqdm
 from scripts.checkpoints import CalibrationRecord, RunModelFile
 from scripts.errors import UserError
 from scripts.features import STRENGTHS, Features, ProbeFit, cross_validate_probe, embed, joined
-from scripts.files import write_whole
+from scripts.files import write_json, write_whole
 from scripts.networks import EncoderProbe, FeatureStore
 from scripts.statistics import PredictionTable, fit_calibration, table_metrics
 
@@ -71,7 +70,7 @@ class ProbeTraining:
         )  # fmt: skip
         folder = Path(self.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        features.save(folder / "features.npz")
+        features.write(folder / "features.npz")
         fit.probe.fill(self.network)
         weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
         write_whole(folder / "model.pt", lambda file: torch.save(weights, file))
@@ -79,7 +78,7 @@ class ProbeTraining:
         calibration = fit_calibration(self._table(features, fit.same_strength), self.names, uniform)
         self.model_file.write(folder / "model.pt", features.content_hash, CalibrationRecord.of(calibration))
         record = self._record(features, fit)
-        write_whole(folder / "probe.json", json.dumps(record, indent=2) + "\n")
+        write_json(folder / "probe.json", record)
         print(
             f"{folder / 'model.pt'}: strength {fit.strength:g}; on patients that it did not know, balanced "
             f"accuracy {record['out_of_fold']['balanced_accuracy']['value']:.3f} of {len(features)} scans"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from scripts.errors import UserError
+from scripts.files import write_json
 from scripts.training import describe_environment
 
 from .experiment import Experiment
@@ -40,8 +41,7 @@ def claim_folder(folder: Path, experiment: Experiment, write: bool = True) -> No
                 f"Choose another --output_dir, or restore what it was begun with"
             )
     elif write:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(path, identity)
+        write_json(path, identity)
 
 
 def recorded_experiment(folder: Path, dataset_dir: str | Path, num_workers: int | None = None) -> Experiment:
@@ -88,7 +88,7 @@ def complete_record(folder: Path, experiment: Experiment, folds: dict[int, dict[
         "parameters": next(iter(folds.values()))["parameters"],
         "folds": {str(index): record for index, record in folds.items()},
     }
-    _write(folder / RECORD, content)
+    write_json(folder / RECORD, content)
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> Any:
@@ -100,9 +100,3 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Any:
             old, new = before[group].get(key), now[group].get(key)
             if old != new:
                 yield name.format(key) + (f" ({old} then, {new} now)" if group == "settings" else "")
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)

@@ -7,6 +7,7 @@ import nibabel
 import numpy as np
 import torch
 
+from scripts.files import write_nifti
 from scripts.transforms import grid_to_scan
 
 __all__ = ["heat_on_scan", "save_heat_map"]
@@ -49,5 +50,4 @@ def save_heat_map(steps: np.ndarray, affine: torch.Tensor | np.ndarray, path: Pa
     image.header.set_xyzt_units("mm")
     image.header["cal_max"] = 1
     image.header["descrip"] = description.encode("ascii", "replace")[:79]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(image, path)
+    write_nifti(path, image)

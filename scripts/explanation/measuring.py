@@ -1,6 +1,5 @@
 """explanation.json: how well the maps of a trained network find the lesions of labelled scans."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from torch import nn
 from tqdm import tqdm
 
 from scripts.errors import UserError
+from scripts.files import write_json
 from scripts.scans import read_scan
 from scripts.transforms import ScanDataset
 
@@ -138,9 +138,8 @@ def _mask(item: dict[str, Any], key: str) -> np.ndarray:
 
 
 def _write(content: dict[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "explanation.json"
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(path, content)
     for name, figures in content["methods"].items():
         value = {key: figure["value"] for key, figure in figures.items() if isinstance(figure, dict)}
         print(

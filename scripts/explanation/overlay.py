@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from scripts.files import write_whole
 from scripts.transforms import PLANES, show_plane
 
 from .explaining import HeatMap
@@ -67,8 +68,7 @@ def save_overlay(figure: Any, path: Path) -> None:
         figure: of :func:`draw_overlay`.
         path: ends in ``.png``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80)
+    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=80))
 
 
 def most_attended(heat: np.ndarray, hottest: int) -> list[int]:

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
         if row.refusal[0]:
             tqdm.write(f"{row.name[0]}: {row.refusal[0]}", file=sys.stderr)
     features = joined(rows)
-    features.save(options.output_dir / "features.npz")
+    features.write(options.output_dir / "features.npz")
     accepted = len(features.accepted())
     print(f"{options.output_dir / 'features.npz'}: {accepted} of {len(features)} scans")
     if accepted < len(features):

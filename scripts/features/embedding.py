@@ -64,7 +64,7 @@ class Features:
         """Return the rows of scans that were not refused."""
         return self.subset(np.array([not reason for reason in self.refusal], dtype=bool))
 
-    def save(self, path: str | Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write them as one NumPy archive."""
         arrays = {"values": self.values, "labels": self.labels, "encoder": np.array(self.encoder)}
         arrays |= {key: np.array(getattr(self, key), dtype=np.str_) for key in TEXTS}
@@ -72,7 +72,7 @@ class Features:
 
     @classmethod
     def load(cls, path: str | Path) -> "Features":
-        """Read what :meth:`save` wrote.
+        """Read what :meth:`write` wrote.
 
         Raises:
             UserError: it is no such file.

@@ -11,6 +11,7 @@ from pathlib import Path
 import nibabel
 
 from scripts.errors import show_user_errors_in_one_line
+from scripts.files import write_nifti
 from scripts.scans import Scan, read_scan
 
 from .labels import LABEL_TABLES, convert_labels
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_user_errors_in_one_line()
     mask = read_scan(options.mask)
     labels = convert_labels(mask.voxels, options.labels, options.mask)
-    nibabel.save(nibabel.Nifti1Image(labels, mask.affine), options.output)
+    write_nifti(options.output, nibabel.Nifti1Image(labels, mask.affine))
     canonical = Scan.from_array(labels, mask.affine)
     lobes = LobeMap(canonical.voxels, canonical.affine)
     for lobe, volume in lobes.volumes().items():

@@ -10,6 +10,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
+from scripts.files import write_nifti
 from scripts.growing_table import GrowingTable
 from scripts.scans import Scan, file_stem
 
@@ -86,5 +87,4 @@ def _save(labels: np.ndarray, affine: np.ndarray, path: Path) -> None:
     image = nibabel.Nifti1Image(labels, affine)
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = DESCRIPTION.encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(image, path)
+    write_nifti(path, image)

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from scripts.datalists import CLASSES, SplitPlan, split_items
 from scripts.errors import UserError
+from scripts.files import write_json, write_nifti
 
 from .phantom import draw_phantom
 from .population import Population
@@ -206,7 +207,7 @@ def _write_scan(order: _Order) -> dict[str, Any]:
     ):
         image = nib.Nifti1Image(volume, phantom.affine)
         image.header.set_xyzt_units("mm")
-        nib.save(image, order.folder / path)
+        write_nifti(order.folder / path, image)
     return {
         "image": paths["images"],
         "label": order.label,
@@ -234,9 +235,7 @@ def _write_datalist(
     rest, validation = _part(rest, round((1 - share) / share))
     lists = split_items(rest, SplitPlan(validation=0, test=0, folds=folds))
     content = {"name": name, "classes": list(classes), **lists, "validation": validation, "test": test}
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_json(path, content, indent=1)
 
 
 def _part(items: list[dict[str, Any]], parts: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

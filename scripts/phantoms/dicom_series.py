@@ -1,11 +1,14 @@
 """A phantom as a DICOM CT series: ``python -m scripts.phantoms.dicom_series --output_dir DIR``."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
+
+from scripts.files import write_nifti, write_whole
 
 from .phantom import draw_phantom
 
@@ -29,7 +32,6 @@ def write_dicom_series(
     import pydicom
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-    folder.mkdir(parents=True, exist_ok=True)
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
     study, series, frame = (_uid(seed, name) for name in ("study", "series", "frame of reference"))
     for number, k in enumerate(np.random.default_rng(seed).permutation(hounsfield.shape[2]).tolist(), 1):
@@ -46,7 +48,8 @@ def write_dicom_series(
         header.PixelData = hounsfield[:, :, k].T.astype("<i2").tobytes()
         for keyword, value in tags.items():
             setattr(header, keyword, value)
-        header.save_as(folder / f"{number:04d}.dcm", enforce_file_format=True)
+        save = partial(header.save_as, enforce_file_format=True)
+        write_whole(folder / f"{number:04d}.dcm", save)
 
 
 def _header(lps: np.ndarray, shape: tuple[int, ...]) -> Any:
@@ -104,7 +107,7 @@ def main() -> None:
     phantom = draw_phantom(options.seed, options.label, shape=options.size, orientation="LPS")
     write_dicom_series(phantom.hounsfield, phantom.affine, options.output_dir / "series", options.seed)
     for name, volume in {"scan": phantom.hounsfield, "lobes": phantom.lobes}.items():
-        nibabel.save(nibabel.Nifti1Image(volume, phantom.affine), options.output_dir / f"{name}.nii.gz")
+        write_nifti(options.output_dir / f"{name}.nii.gz", nibabel.Nifti1Image(volume, phantom.affine))
     columns, rows, slices = phantom.hounsfield.shape
     print(f"{slices} slices of {columns} x {rows}: {options.output_dir / 'series'}")
 

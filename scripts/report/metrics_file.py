@@ -1,9 +1,9 @@
 """metrics.json, from the predictions of a labelled set."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scripts.files import write_json
 from scripts.statistics import read_table, table_metrics
 
 __all__ = ["write_metrics"]
@@ -23,7 +23,7 @@ def write_metrics(output_dir: str | Path, class_names: Mapping[str, str] | Seque
     names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
     table = read_table(folder / "predictions.csv", names)
     metrics = table_metrics(table)
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "metrics.json", metrics)
     accuracy, baseline = metrics["accuracy"], metrics["majority_class_baseline"]["value"]
     interval = accuracy["interval_95_percent"]
     covers = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""

@@ -1,6 +1,5 @@
 """What lies in the folder of a cross-validation or of an evaluation."""
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.checkpoints import EnsembleFile, ModelFile
+from scripts.csv_files import read_rows
 from scripts.errors import UserError
 from scripts.statistics import Calibration, PredictionTable, check_apart, read_table
 
@@ -132,8 +132,7 @@ def _table(path: Path, class_names: Sequence[str]) -> PredictionTable | None:
 def _history(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    return [{name: float(value) for name, value in row.items() if value} for row in read_rows(path)]
 
 
 def _json(path: Path) -> dict[str, Any]:

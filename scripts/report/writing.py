@@ -1,6 +1,5 @@
 """report.json and report.html of a run folder."""
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ from monai.transforms import Compose
 
 from scripts.datalists import read_datalist
 from scripts.errors import UserError
+from scripts.files import write_json
 from scripts.page import write_page
 from scripts.statistics import ScanFeatures
 from scripts.transforms import LungRegion
@@ -78,9 +78,7 @@ def write_report(
     content["heat_maps"] = [caption for _, caption in heat_maps]
     content["claim"] = claim_items(content)
     content["limits"] = limits_of(content)
-    (run.path / "report.json").write_text(
-        json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    write_json(run.path / "report.json", content, indent=1, allow_nan=False)
     if find_spec("matplotlib") is None:
         print("report.json is written; report.html needs matplotlib: pip install matplotlib")
         return run.path / "report.json"

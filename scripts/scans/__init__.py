@@ -15,6 +15,7 @@ from .reading import ScanReader, read_checked_scan, read_scan, series_files
 from .refusal import CODES, RefusedScan
 from .resampling import resample
 from .scan import AIR, Scan, Volume, box_affine
+from .sources import file_stamps
 from .studies import FoundScan
 from .zips import join_zip_path, split_zip_path, zip_folders
 
@@ -44,6 +45,7 @@ __all__ = [
     "check_shape",
     "check_window",
     "enclosed_air",
+    "file_stamps",
     "file_stem",
     "find_lungs",
     "find_scans",

@@ -1,5 +1,6 @@
-"""The path of a scan, as it was named and declared -> the files that are the scan."""
+"""The path of a scan, as it was named and declared -> the files that are the scan, and what they are like."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,11 +8,12 @@ from scripts.errors import UserError
 
 from .declaration import Declaration
 from .files import ScanFile, natural_order, scan_files, shown
+from .formats import file_beside
 from .limits import check_zip
 from .refusal import RefusedScan
 from .zips import is_dropping, split_zip_path, zip_folders, zip_members
 
-__all__ = ["source_files"]
+__all__ = ["file_stamps", "source_files"]
 
 
 def source_files(path: str, declared: Declaration, name: str) -> list[ScanFile]:
@@ -35,6 +37,29 @@ def source_files(path: str, declared: Declaration, name: str) -> list[ScanFile]:
         files = [file for file in files if not is_dropping(file.base_name)]
     check_zip(files, name)
     return files if declared.slices else sorted(files, key=lambda file: natural_order(file.base_name))
+
+
+def file_stamps(path: str, slices: Sequence[str] | None = None) -> str:
+    """Return a text that changes when a file changes that is read for a scan: its name, size or time.
+
+    Args:
+        path: of a file, with the voxels beside it where it is a header; of a folder, each file in it, or
+            below it where there is none; of a scan in a zip, the zip.
+        slices: declared names, which may lie in folders below.
+    """
+    outer, inner = split_zip_path(path)
+    top = Path(outer)
+    try:
+        if top.is_dir():
+            files = [file for file in top.iterdir() if file.is_file()] or list(top.rglob("*"))
+            files += [top / name for name in slices or () if "/" in name]
+        else:
+            beside = file_beside(ScanFile(top.name, top.stat().st_size, top))
+            files = [top, *([beside.path] if beside else [])]
+        stats = [(str(file.relative_to(top.parent)), file.stat()) for file in sorted(files) if file.is_file()]
+    except OSError:  # what cannot be looked at is refused when it is read
+        stats = []
+    return f"{os.path.realpath(top)} {inner} {[(name, s.st_size, s.st_mtime_ns) for name, s in stats]}"
 
 
 def _declared_slices(path: str, files: list[ScanFile], slices: Sequence[str], name: str) -> list[ScanFile]:

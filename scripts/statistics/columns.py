@@ -1,10 +1,10 @@
 """The form of predictions.csv: its columns, and its rows as text."""
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.csv_files import read_rows
 from scripts.errors import UserError
 
 __all__ = ["DIGITS", "class_columns", "prediction_columns", "raw_columns", "read_predictions"]
@@ -62,7 +62,6 @@ def read_predictions(path: str | Path) -> list[dict[str, str]]:
         UserError: there is no such file.
     """
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            return list(csv.DictReader(file))
+        return read_rows(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run evaluation or inference first") from None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scripts.csv_files import as_text
 from scripts.errors import UserError
 
 from .columns import class_columns, raw_columns
@@ -82,7 +83,7 @@ def _read_text(path: Path) -> pd.DataFrame:
         raise UserError(f"{path}: no table of comma-separated values ({error})") from None
     if frame.empty:
         raise UserError(f"{path}: has no row; expected one a scan")
-    return frame
+    return frame.rename(columns=as_text).map(as_text)
 
 
 def _check_once(path: Path, images: pd.Series) -> None:

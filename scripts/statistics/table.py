@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scripts.csv_files import as_cell
+from scripts.files import write_whole
+
 from .columns import DIGITS, class_columns, prediction_columns, raw_columns
 
 __all__ = ["PredictionTable", "average", "patient_level", "pool", "write_frame"]
@@ -195,9 +198,7 @@ def average(tables: Sequence[PredictionTable]) -> PredictionTable:
 
 
 def write_frame(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a frame as CSV, numbers with nine significant digits; the file appears whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    frame.to_csv(partial, index=False, float_format=f"%.{DIGITS}g", encoding="utf-8")
-    partial.replace(path)
+    """Write a frame as CSV, numbers with nine significant digits; no spreadsheet runs a cell of it."""
+    texts = frame.select_dtypes(["object", "string"]).map(as_cell)
+    safe = frame.assign(**texts).rename(columns=as_cell)
+    write_whole(path, safe.to_csv(index=False, float_format=f"%.{DIGITS}g"))

@@ -27,6 +27,7 @@ from monai.transforms import (
 )
 from scipy import ndimage
 
+from scripts.files import write_nifti
 from scripts.transforms import LungRegion, preprocessing
 
 from .stopwatch import in_a_process, seconds_and_peak
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         scan = Path(folder) / "scan.nii.gz"
-        nibabel.save(_generated(options.shape), scan)
+        write_nifti(scan, _generated(options.shape))
         size = " x ".join(map(str, options.shape))
         print(f"{size} int16, {scan.stat().st_size / 1e6:.0f} MB; {torch.get_num_threads()} threads")
         results: dict[str, list[dict[str, float]]] = {name: [] for name in PATHS}

@@ -32,6 +32,7 @@ from monai.transforms import (
 
 from scripts import bundle_root
 from scripts.checkpoints import ModelFile, build_network, describe, read_configs
+from scripts.files import write_nifti, write_whole
 from scripts.lobes import LobeSegmenter, LobeUNet
 from scripts.networks import read_state_dict
 from scripts.phantoms import draw_phantom
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scan, checkpoint = Path(folder) / "scan.nii.gz", Path(folder) / "lobe_model.pt"
         phantom = draw_phantom(0, 2, options.shape)
-        nibabel.save(nibabel.Nifti1Image(phantom.hounsfield, phantom.affine), scan)
+        write_nifti(scan, nibabel.Nifti1Image(phantom.hounsfield, phantom.affine))
         _save_random_network(checkpoint, options.channels)
         print(f"{' x '.join(map(str, options.shape))}, {torch.get_num_threads()} threads")
         results: dict[str, list[dict[str, float]]] = {name: [] for name in PATHS}
@@ -80,7 +81,8 @@ def _save_random_network(checkpoint: Path, channels: Sequence[int]) -> None:
     parser = read_configs([Path(bundle_root(), "configs", "inference_lobes.yaml")])
     parser.update({"network_def::channels": list(channels)})
     torch.manual_seed(0)
-    torch.save(parser.get_parsed_content("network_def").state_dict(), checkpoint)
+    weights = parser.get_parsed_content("network_def").state_dict()
+    write_whole(checkpoint, lambda file: torch.save(weights, file))
     describe(parser).write(checkpoint)
 
 

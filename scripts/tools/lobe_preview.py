@@ -8,11 +8,13 @@ planes), millimetres true.
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scripts.files import write_whole
 from scripts.lobes import LOBES, LobeMap, LobeSegmenter
 from scripts.scans import Declaration, RefusedScan, Scan, file_stem, read_checked_scan, scan_items
 from scripts.transforms import PLANES, show_plane
@@ -39,7 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output_dir", required=True, type=Path)
     options = parser.parse_args(arguments)
     segmenter = LobeSegmenter(options.checkpoint)
-    options.output_dir.mkdir(parents=True, exist_ok=True)
     refused = 0
     for number, item in enumerate(scan_items(options.scans), 1):
         try:
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"refused ({refusal.code}): {refusal}", file=sys.stderr)
             continue
         picture = options.output_dir / f"{number:03d}_{file_stem(item['name'])}.png"
-        figure.savefig(picture, dpi=70)
+        write_whole(picture, partial(figure.savefig, format="png", dpi=70))
         print(picture)
     return 1 if refused else 0
 

@@ -9,11 +9,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scripts.files import write_whole
 from scripts.scans import (
     DECLARED_FIELDS,
     Declaration,
@@ -61,7 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     declared = {name: getattr(options, name) for name in DECLARED_FIELDS if hasattr(options, name)}
     declared["intensity"] = "windowed" if options.window else None
     region = LungRegion(options.margin) if options.region == "lung" else WholeScanRegion()
-    options.output_dir.mkdir(parents=True, exist_ok=True)
     refused = 0
     for number, item in enumerate(scan_items(options.scans, declared), 1):
         try:
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"refused ({refusal.code}): {refusal}", file=sys.stderr)
             continue
         picture = options.output_dir / f"{number:03d}_{Path(item['image']).name[-80:]}.png"
-        figure.savefig(picture, dpi=80)
+        write_whole(picture, partial(figure.savefig, format="png", dpi=80))
         print(f"{picture}: {item['name']} {' '.join(box.flags)}")
     return 1 if refused else 0
 

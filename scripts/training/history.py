@@ -1,12 +1,13 @@
 """One row an epoch: what the curves of a report are drawn from."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import torch
 from ignite.engine import Events
 from monai.engines import Workflow
+
+from scripts.csv_files import read_rows, write_rows
 
 __all__ = ["EpochHistory"]
 
@@ -42,19 +43,10 @@ class EpochHistory:
 
     def __call__(self, engine: Workflow) -> None:
         rows = [row for row in self._earlier() if int(row["epoch"]) < engine.state.epoch]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows([*rows, self._row(engine)])
-        partial.replace(self.path)
+        write_rows(self.path, COLUMNS, [*rows, self._row(engine)])
 
     def _earlier(self) -> list[dict[str, str]]:
-        if not self.path.is_file():
-            return []
-        with self.path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        return read_rows(self.path) if self.path.is_file() else []
 
     def _row(self, engine: Workflow) -> dict[str, Any]:
         validated = self.evaluator.state.epoch == engine.state.epoch

@@ -1,7 +1,6 @@
 """What a run must leave behind so that somebody else can repeat it."""
 
 import hashlib
-import json
 import platform
 import shlex
 import sys
@@ -11,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from monai.bundle import ConfigParser
+import yaml
 
 from scripts.command_line import CommandLine
 from scripts.datalists import read_datalist
+from scripts.files import write_json, write_whole
 from scripts.processes import world_size
 from scripts.scans import Declaration
 
@@ -42,10 +42,9 @@ def record_run(
         audit: verdict on the datalist, see :func:`scripts.audit.enforce_audit`.
     """
     folder = Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     config = _resolved_config(sys.argv)
     if config is not None:
-        ConfigParser.export_config_file(config, str(_unused(folder / "config.yaml")), fmt="yaml")
+        write_whole(_unused(folder / "config.yaml"), yaml.safe_dump(config))
     lists = read_datalist(datalist, refuse_overlap=False)  # the audit's verdict stands beside it
     intensities = Counter(Declaration.of(item).intensity for items in lists.values() for item in items)
     record = {
@@ -59,7 +58,7 @@ def record_run(
         "audit": audit,
         **describe_environment(device),
     }
-    _unused(folder / "environment.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(_unused(folder / "environment.json"), record)
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A data set whose deterministic steps run once and stay on disk, never stale, never half-written."""
 
+import functools
 import logging
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
@@ -15,6 +15,8 @@ from monai.transforms import Compose, Randomizable, RandomizableTrait, Transform
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from scripts.errors import UserError
+from scripts.files import read_archive, sweep_partials, write_whole
 from scripts.processes import gather, rank, world_size
 from scripts.scans import DECLARED_FIELDS, RefusedScan
 
@@ -143,11 +145,15 @@ def prepare(datasets: ScanDataset | Iterable[ScanDataset], num_workers: int = 0)
         num_workers: processes; 0 works in this one.
     """
     datasets = [datasets] if isinstance(datasets, ScanDataset) else list(datasets)
+    for dataset in datasets if rank() == 0 else ():
+        if dataset.cache_dir is not None:
+            sweep_partials(dataset.cache_dir)
     scans = _AllScans(datasets)
     own = range(rank(), len(scans), world_size())
     loader = DataLoader(scans, batch_size=None, sampler=own, num_workers=num_workers)
     progress = tqdm(loader, desc="preparing scans", unit="scan", disable=rank() > 0)
-    found = sorted(chain(*gather(list(zip(own, progress, strict=True)))), key=itemgetter(0))
+    read = list(zip(own, map(_unless_mistaken, progress), strict=True))
+    found = sorted(chain(*gather(read)), key=itemgetter(0))
     for index, (_, content_hash) in found:
         dataset, position = scans.data[index]
         dataset.hashes[position] = content_hash
@@ -160,8 +166,17 @@ class _AllScans(Dataset):
     def __init__(self, datasets: Iterable[ScanDataset]) -> None:
         super().__init__([(dataset, index) for dataset in datasets for index in range(len(dataset))])
 
-    def _transform(self, index: int) -> tuple[RefusedScan | None, str]:
-        return _read(*self.data[index])
+    def _transform(self, index: int) -> tuple[RefusedScan | None, str] | UserError:
+        try:
+            return _read(*self.data[index])
+        except UserError as mistake:  # raised here, a worker would put a traceback into its message
+            return mistake
+
+
+def _unless_mistaken(found: Any) -> Any:
+    if isinstance(found, UserError):
+        raise found
+    return found
 
 
 def _read(dataset: ScanDataset, index: int) -> tuple[RefusedScan | None, str]:
@@ -175,28 +190,31 @@ def _read(dataset: ScanDataset, index: int) -> tuple[RefusedScan | None, str]:
 
 
 def _load(entry: Path) -> dict[str, Any] | None:
-    """Return what an entry holds, or None where there is none or it cannot be read."""
+    """Return what an entry holds, or None where there is none, or it is damaged."""
     try:
-        stored = torch.load(entry, weights_only=True)
+        stored = torch.load(read_archive(entry), weights_only=True)
         return {key: _unpacked(value) for key, value in stored.items()}
     except FileNotFoundError:
         return None
-    except Exception as error:  # torch.load raises many kinds for a damaged file
-        logger.warning("%s cannot be read (%s); it is made again", entry, type(error).__name__)
+    except Exception as error:  # torch.load raises many kinds for what it does not know
+        logger.warning("%s is damaged (%s); it is made again", entry, type(error).__name__)
         return None
 
 
 def _save(stored: dict[str, Any], entry: Path) -> None:
-    """Write an entry under another name in its folder, then rename it: no reader ever sees a part of it."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=entry.parent, prefix=entry.stem, suffix=".tmp")
+    """Write an entry; into a folder that is read-only nothing, so that the scan is computed each time."""
+    packed = {key: _packed(value) for key, value in stored.items()}
     try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save({key: _packed(value) for key, value in stored.items()}, file)
-        Path(temporary).replace(entry)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        write_whole(entry, lambda file: torch.save(packed, file))
+    except UserError:
+        if os.access(entry.parent, os.W_OK):
+            raise
+        _say_read_only(entry.parent)
+
+
+@functools.cache
+def _say_read_only(folder: Path) -> None:
+    logger.warning("%s cannot be written: what it lacks is computed each time", folder)
 
 
 def _packed(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 from monai.transforms import MapTransform
 
-from scripts.scans import split_zip_path
+from scripts.scans import file_stamps
 
 __all__ = ["fingerprint", "preprocessing_digest"]
 
@@ -26,9 +25,9 @@ NOT_INVOLVED = {"benchmark.py", "cache.py", "preview.py"}  # of this room: they 
 def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
     """Return a digest of an item's files, the transforms' settings and code, and the libraries' versions.
 
-    Files count by path, size and time of change; of a folder, each file in it, of a zip the whole. Only the
-    keys that the transforms name (``keys``, and ``file_keys`` of what they read beside), and the fields that
-    they list as ``item_fields``, are looked at, so a corrected label does not compute its scan anew.
+    Every file that is read counts by path, size and time of change (:func:`scripts.scans.file_stamps`). Only
+    the keys that the transforms name (``keys``, and ``file_keys`` of what they read beside), and the fields
+    that they list as ``item_fields``, are looked at, so a corrected label does not compute its scan anew.
 
     Args:
         item: of the datalist.
@@ -41,7 +40,7 @@ def fingerprint(item: Mapping[str, Any], transforms: Iterable[Any]) -> str:
     mapping = [t for t in transforms if isinstance(t, MapTransform)]
     named = {str(key) for t in mapping for key in (*t.keys, *getattr(t, "file_keys", ()))}
     keys = sorted(named & set(item))
-    parts = [f"{key}={_files(item[key])}" for key in keys]
+    parts = [f"{key}={file_stamps(str(item[key]), item.get('slices'))}" for key in keys]
     fields = sorted({field for t in transforms for field in getattr(t, "item_fields", ())} & set(item))
     parts += [f"{field}: {describe(item[field])}" for field in fields]
     parts += [describe(transform) for transform in transforms]
@@ -85,20 +84,6 @@ def describe(value: Any) -> str:
     else:
         settings = getattr(value, "__dict__", {})
     return f"{_origin(type(value))}{describe(settings)}"
-
-
-def _files(value: Any) -> str:
-    outer, inner = split_zip_path(str(value))
-    path = Path(outer)
-    try:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        files = [file for file in files if file.is_file()] or sorted(path.rglob("*"))  # a study of folders
-        stats = [(str(file.relative_to(path)), file.stat()) for file in files if file.is_file()]
-    except OSError:  # what cannot be looked at is refused when it is read, and nothing is stored
-        stats = []
-    return (
-        f"{os.path.realpath(path)} {inner} {[(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]}"
-    )
 
 
 def _origin(kind: Any) -> str:

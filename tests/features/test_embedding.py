@@ -96,7 +96,7 @@ def test_a_second_run_reads_what_the_first_one_left(encoder, scans, tmp_path):
 def test_a_damaged_file_is_made_again(encoder, scans, tmp_path):
     encoder.store = FeatureStore(tmp_path)
     list(embed(scans[:1], encoder, STEPS))
-    (file,) = tmp_path.glob("*.npy")
+    (file,) = tmp_path.glob("*.npz")
     whole = file.read_bytes()
     file.write_bytes(whole[:-100])
     encoder.store = FeatureStore(tmp_path)
@@ -113,7 +113,7 @@ def test_other_weights_another_precision_or_another_grid_find_no_entry(encoder):
 
 def test_a_table_comes_back_from_its_file(encoder, scans, tmp_path):
     found = joined(list(embed(scans, encoder, STEPS)))
-    found.save(tmp_path / "features.npz")
+    found.write(tmp_path / "features.npz")
     again = Features.load(tmp_path / "features.npz")
     for name in ("name", "patient", "source", "content_hash", "flags", "refusal", "encoder"):
         assert getattr(again, name) == getattr(found, name)
@@ -141,6 +141,6 @@ def test_the_command_encodes_a_folder_and_fails_where_a_scan_was_refused(encoder
     shown = capsys.readouterr()
     assert "3 of 4 scans" in shown.out
     assert "[no_lungs]" in shown.err
-    assert len(list((tmp_path / "out/scans").glob("*.npy"))) == 2
+    assert len(list((tmp_path / "out/scans").glob("*.npz"))) == 2
     with pytest.raises(UserError, match="encoder='astro' is not known"):
         main([scans[0]["image"], *arguments, "--encoder", "astro"])

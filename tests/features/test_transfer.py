@@ -74,8 +74,8 @@ def test_a_probe_without_directions_is_the_probe_of_scans_without_them():
 
 def test_the_command_prints_a_table_of_scans_with_labels(tmp_path, capsys):
     source, target = data_set(30, source="phantoms"), data_set(12, seed=1, source="people")
-    source.save(tmp_path / "source.npz")
-    target.save(tmp_path / "target.npz")
+    source.write(tmp_path / "source.npz")
+    target.write(tmp_path / "target.npz")
     main([str(tmp_path / "target.npz"), "--source", str(tmp_path / "source.npz"), "--strengths", "0.01"])
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[0].strip("| ") for row in rows] == list(ADAPTATIONS)
@@ -84,6 +84,6 @@ def test_the_command_prints_a_table_of_scans_with_labels(tmp_path, capsys):
     main([str(tmp_path / "target.npz"), "--strengths", "0.01", "0.1", "--ill_or_not"])
     assert len(capsys.readouterr().out.splitlines()) == 4
     unknown = Features(**{**vars(target), "labels": np.full(12, -1)})
-    unknown.save(tmp_path / "unknown.npz")
+    unknown.write(tmp_path / "unknown.npz")
     with pytest.raises(UserError, match=r"unknown\.npz: scans without labels"):
         main([str(tmp_path / "unknown.npz")])

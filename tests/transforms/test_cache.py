@@ -5,11 +5,14 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
 from monai.data import DataLoader, MetaTensor, list_data_collate
 from monai.transforms import Compose, MapTransform, RandFlipd, RandShiftIntensityd
 from toy_chest import chest
 
+from scripts.errors import UserError
+from scripts.files import HOST
 from scripts.scans import RefusedScan
 from scripts.transforms import LungRegion, ScanDataset, cache, prepare, preprocessing
 
@@ -115,16 +118,6 @@ def test_entries_hold_only_what_weights_only_reads(items, folder):
     assert type(stored["image"]["tensor"]) is torch.Tensor
 
 
-def test_a_failed_write_leaves_nothing_behind(items, folder, monkeypatch):
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("scripts.transforms.cache.Path.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        ScanDataset(items[:1], pipeline(), folder)[0]
-    assert list(folder.iterdir()) == []
-
-
 def test_two_runs_may_share_the_folder(items, folder):
     transform = preprocessing(LungRegion(), SHAPE)
     runs = [ScanDataset(items[:2], transform, folder) for _ in range(2)]
@@ -211,3 +204,69 @@ def test_fields_that_only_some_items_have_or_that_say_how_to_read_are_left_out(i
     batch = list_data_collate([ScanDataset(items[:2], pipeline())[k] for k in (0, 1)])
     assert batch["patient"] == ["a", "b"]
     assert not {"severity", "spacing"} & set(batch)
+
+
+def test_flipped_bytes_are_found_or_change_nothing(items, folder, caplog):
+    dataset = ScanDataset(items[:1], pipeline(), folder)
+    expected = dataset[0]
+    entry = next(folder.iterdir())
+    whole, random = entry.read_bytes(), np.random.default_rng(0)
+    for _ in range(6):
+        damaged = bytearray(whole)
+        for place in random.integers(0, len(whole), 64):
+            damaged[place] ^= 1 << random.integers(8)
+        entry.write_bytes(damaged)
+        assert_same(dataset[0], expected)
+    assert caplog.text.count("made again") >= 5
+
+
+def test_entries_of_a_read_only_folder_are_read_and_others_computed(items, folder, caplog, monkeypatch):
+    ScanDataset(items[:1], pipeline(), folder)[0]
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr("os.fsync", _refuse)
+    cache._say_read_only.cache_clear()
+    dataset = ScanDataset(items[:2], pipeline(), folder)
+    assert [dataset[index]["label"] for index in (0, 1, 1)] == [0, 1, 1]
+    assert Count.calls == 3 and len(list(folder.iterdir())) == 1
+    assert caplog.text.count("cannot be written") == 1
+
+
+def _refuse(handle):
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_full_disk_ends_the_preparation_in_one_line(items, folder, monkeypatch, num_workers):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match=f"^no space left on {folder}: needs about 1 MB for .*pt$"):
+        prepare(ScanDataset(items[:1], preprocessing(LungRegion(), SHAPE), folder), num_workers)
+    assert list(folder.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_swept_when_scans_are_prepared(items, folder):
+    folder.mkdir()
+    (folder / f"entry.pt.0.{HOST}.{2**22 + 1}.partial").write_text("half")
+    prepare(ScanDataset(items[:1], preprocessing(LungRegion(), SHAPE), folder))
+    assert [path.suffix for path in folder.iterdir()] == [".pt"]
+
+
+@pytest.mark.parametrize("ending", [".mhd", ".nhdr", ".hdr", ".img"])
+def test_voxels_that_change_beside_their_header_are_not_served_stale(tmp_path, folder, ending):
+    paths = [tmp_path / f"{name}{ending}" for name in "ab"]
+    for path, consolidated in zip(paths, ([], [((70, 0, 0), 50)]), strict=True):
+        array, affine = chest((5.0, 6.0, 7.5), consolidated=consolidated)
+        if ending in (".hdr", ".img"):
+            nibabel.save(nibabel.Nifti1Pair(array, affine), path)
+        else:
+            image = sitk.GetImageFromArray(np.ascontiguousarray(array.T))
+            image.SetSpacing([5.0, 6.0, 7.5])
+            image.SetDirection([-1, 0, 0, 0, -1, 0, 0, 0, 1])
+            sitk.WriteImage(image, str(path))
+    dataset = ScanDataset([{"image": str(paths[0])}], preprocessing(LungRegion(), SHAPE), folder)
+    before = dataset[0]["image"]
+    voxels = {".mhd": ".raw", ".nhdr": ".raw", ".hdr": ".img", ".img": ".img"}[ending]
+    paths[0].with_suffix(voxels).write_bytes(paths[1].with_suffix(voxels).read_bytes())
+    assert not torch.equal(dataset[0]["image"], before)

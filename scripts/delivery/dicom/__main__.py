@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scripts import bundle_root
 from scripts.errors import show_user_errors_in_one_line
+from scripts.files import write_whole
 from scripts.lobes import LABEL_TABLES, LobeSegmenter
 
 from .lobes import lobe_producer, lobes_on_source, read_mask
@@ -42,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lobes = replace(lobes, weights=LobeSegmenter(str(options.lobe_ckpt_path)).sha256)
     labels = lobes_on_source(source, lobes)
     segmentation = lobe_segmentation(source, labels, lobe_producer(lobes, version))
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    segmentation.save_as(options.output)
+    write_whole(options.output, segmentation.save_as)
     print(f"{len(segmentation.PerFrameFunctionalGroupsSequence)} planes of lobes: {options.output}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scripts.errors import show_user_errors_in_one_line
+from scripts.files import write_whole
 
 from .reading_back import frames_on_source, report_lines
 from .segmentation import LOBES
@@ -33,13 +34,12 @@ def draw_objects(source: SourceSeries, objects: Path, folder: Path) -> list[Path
     """
     import pydicom
 
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for path in sorted(objects.glob("*.dcm")):
         dataset = pydicom.dcmread(path)
         if dataset.Modality == "SR":
             written.append(folder / f"{path.stem}.txt")
-            written[-1].write_text("\n".join(report_lines(dataset)) + "\n", encoding="utf-8")
+            write_whole(written[-1], "\n".join(report_lines(dataset)) + "\n")
             continue
         written.append(folder / f"{path.stem}.png")
         if dataset.get("PhotometricInterpretation") == "RGB":
@@ -69,13 +69,13 @@ def _draw_volume(source: SourceSeries, volumes: dict[int, np.ndarray], coloured:
             axes.imshow(colours)
         axes.set_title(f"slice {index}")
         axes.set_axis_off()
-    figure.savefig(path, dpi=60)
+    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=60))
 
 
 def _save_picture(pixels: np.ndarray, path: Path) -> None:
     from PIL import Image
 
-    Image.fromarray(pixels).save(path)
+    write_whole(path, lambda file: Image.fromarray(pixels).save(file, format="png"))
 
 
 def main() -> None:

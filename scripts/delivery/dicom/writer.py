@@ -8,6 +8,7 @@ import numpy as np
 
 from scripts.answering import Answer, Predictor
 from scripts.errors import UserError
+from scripts.files import write_whole
 from scripts.scans import Declaration
 
 from .codes import GRADIENT_WEIGHTED_ACTIVATION, SALIENCY, highdicom
@@ -62,9 +63,8 @@ class DicomObjects:
             print(f"no DICOM results for {mistake}")
             return
         folder = self.folder / "dicom" / answer.stem
-        folder.mkdir(parents=True, exist_ok=True)
         for name, dataset in objects.items():
-            dataset.save_as(folder / f"{name}.dcm")
+            write_whole(folder / f"{name}.dcm", dataset.save_as)
         self.written += 1
 
     def finish(self) -> None:

@@ -11,8 +11,8 @@ from .arrays import array_header, is_array, read_array
 from .dicom import dicom_order, read_dicom
 from .dicom_series import Choice, sort_out
 from .dicom_slices import Slice, is_dicom, read_slices
-from .itk import is_metaimage, is_nrrd, itk_header, read_itk
-from .nifti import is_nifti, nifti_header, read_nifti
+from .itk import LONGEST_HEADER, is_metaimage, is_nrrd, itk_header, read_itk, voxel_file
+from .nifti import half_beside, is_nifti, nifti_header, read_nifti
 from .pictures import is_picture_content, read_pictures
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Format",
     "Slice",
     "dicom_order",
+    "file_beside",
     "format_of",
     "formats_of",
     "is_picture",
@@ -110,3 +111,23 @@ def formats_of(files: Iterable[ScanFile]) -> dict[ScanFile, Format | None]:
                 start = b""
             formats[file] = format_of(file.base_name, start)
     return formats
+
+
+def file_beside(file: ScanFile) -> ScanFile | None:
+    """Return the file that is read together with a header: its voxels, or the other half of a pair.
+
+    Args:
+        file: on the disk or in a zip.
+
+    Returns:
+        None where the file is whole, or where reading it will say what is wrong.
+    """
+    try:
+        if file.size <= LONGEST_HEADER:  # else the voxels are in it
+            with opener() as open_file, open_file(file) as content:
+                start = content.read(START)
+            if is_nrrd(start) or is_metaimage(start):
+                return voxel_file(file)
+        return half_beside(file)
+    except Exception:  # as many kinds as there are ways to damage a file
+        return None

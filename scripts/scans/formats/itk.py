@@ -15,7 +15,7 @@ from ..limits import DEFLATED, check_claim
 from ..refusal import RefusedScan
 from ..scan import Volume
 
-__all__ = ["LPS_TO_RAS", "is_metaimage", "is_nrrd", "itk_header", "read_itk"]
+__all__ = ["LONGEST_HEADER", "LPS_TO_RAS", "is_metaimage", "is_nrrd", "itk_header", "read_itk", "voxel_file"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 LONGEST_HEADER = 2**20  # bytes
@@ -104,6 +104,16 @@ def itk_header(file: ScanFile) -> tuple[tuple[int, ...], np.ndarray | None, str]
         reader.ReadImageInformation()
     affine = _affine(reader, header.unit) if reader.GetDimension() == 3 else None
     return tuple(reader.GetSize()), affine, sitk.GetPixelIDValueAsString(reader.GetPixelID())
+
+
+def voxel_file(file: ScanFile) -> ScanFile | None:
+    """Return the file beside a header that holds its voxels; None where they are in it, or nowhere.
+
+    Raises:
+        RefusedScan: the header is none, or its voxels lie in several files.
+    """
+    header = _header(file, file.base_name)
+    return file.beside(header.data) if header.data else None
 
 
 def _reader(header: Header, path: str) -> Any:

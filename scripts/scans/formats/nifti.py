@@ -13,7 +13,7 @@ from ..limits import DEFLATED, check_claim
 from ..refusal import RefusedScan
 from ..scan import Volume
 
-__all__ = ["is_nifti", "nifti_header", "read_nifti"]
+__all__ = ["half_beside", "is_nifti", "nifti_header", "read_nifti"]
 
 MM_OF_UNIT = {"meter": 1000.0, "micron": 0.001}  # all others are taken for mm
 UNITY = (1, 0)  # slope, intercept
@@ -68,6 +68,15 @@ def nifti_header(file: ScanFile) -> tuple[tuple[int, ...], np.ndarray, str]:
     kind = _image_class(start, paired=image_file is not header_file).header_class
     header = kind(start[: kind.template_dtype.itemsize])
     return header.get_data_shape(), header.get_best_affine(), str(header.get_data_dtype())
+
+
+def half_beside(file: ScanFile) -> ScanFile | None:
+    """Return the other half of a pair; None where the file is whole.
+
+    Raises:
+        RefusedScan: the other half is missing.
+    """
+    return next((half for half in _pair(file, file.base_name) if half != file), None)
 
 
 def _image_class(start: bytes, paired: bool) -> Any:
