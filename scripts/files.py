@@ -22,13 +22,21 @@ from typing import Any
 
 from scripts.errors import UserError
 
-__all__ = ["read_archive", "sha256_of", "sweep_partials", "write_json", "write_nifti", "write_whole"]
+__all__ = [
+    "append_whole",
+    "read_archive",
+    "sha256_of",
+    "sweep_partials",
+    "write_json",
+    "write_nifti",
+    "write_whole",
+]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 HOST = socket.gethostname().split(".")[0][:32]
 PARTIAL = re.compile(r".+\.(?P<host>[^.]+)\.(?P<process>\d+)\.partial")
 SERIAL = itertools.count()  # two threads may write one file
-ABANDONED = 3600.0  # seconds: what lies in memory is written in less, so whoever began is gone
+ABANDONED = 600.0  # seconds: what lies in memory is written in less, so whoever began is gone
 
 
 def write_whole(path: str | Path, content: str | bytes | Callable[[Any], Any]) -> None:
@@ -58,6 +66,31 @@ def write_whole(path: str | Path, content: str | bytes | Callable[[Any], Any]) -
     except BaseException:
         _remove(partial)
         raise
+
+
+def append_whole(path: str | Path, text: str) -> None:
+    """Append to a file that grows, flushed to disk; a full disk leaves it as it was.
+
+    Args:
+        path: of a file that is there.
+        text: whole lines; a reader must pass over a last one that a crash cut short.
+
+    Raises:
+        UserError: the disk is full, or the file cannot be written.
+    """
+    path, content = Path(path), text.encode()
+    try:
+        with path.open("ab") as file:
+            before = file.tell()
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.truncate(path, before)
+                raise
+    except OSError as error:
+        raise _mistake(error, path, len(content)) from error
 
 
 def write_json(path: str | Path, content: Any, indent: int = 2, **options: Any) -> None:
@@ -120,7 +153,8 @@ def sweep_partials(folder: str | Path, alone: bool = False) -> None:
     Args:
         folder: in which files are written; folders in it are not entered.
         alone: no other process writes here, as a lock says: all that is left is swept. Else what a living
-            process of this machine began stays, and what another machine did within an hour.
+            process of this machine began stays, and what another machine
+            wrote within ten minutes.
     """
     try:
         found = [path for path in Path(folder).iterdir() if path.name.endswith(".partial")]

@@ -1,55 +1,72 @@
 """A CSV file that grows while scans are answered, by one process or by several."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from scripts.csv_files import csv_text, write_rows
+from scripts.files import append_whole
 from scripts.processes import gather, rank
 
-__all__ = ["GrowingTable"]
+__all__ = ["GrowingTable", "Row"]
+
+Row = Mapping[str, Any]
 
 
 class GrowingTable:
-    """Write rows as they come, so that an interrupted run keeps them.
+    """Write rows as they come, so that an interrupted run shows them.
 
-    Of several processes each writes a file of its own (``NAME.RANK.csv`` beside ``NAME.csv``); at the end
-    the first process puts all rows into ``NAME.csv`` in their order, and the others remove theirs.
+    Of several processes the first appends its own; at the end it puts all rows into the file, by number.
 
     Args:
         path: of the file.
-        columns: their names, in order.
+        columns: their names, in order; a row's other values are kept, but not written.
     """
 
-    def __init__(self, path: str | Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: str | Path, columns: Sequence[str] = ()) -> None:
         self.path = Path(path)
-        self.own_path = self.path.with_suffix(f".{rank()}.csv") if rank() else self.path
         self.columns = columns
-        self.rows: list[tuple[int, Mapping[str, Any]]] = []
+        self.kept: dict[int, list[Row]] = {}
+        self.new: dict[int, list[Row]] = {}
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows that this process knows, by number."""
+        return [row for _, rows in sorted((self.kept | self.new).items()) for row in rows]
+
+    @property
+    def earlier(self) -> list[Row]:
+        """The rows that are kept of an earlier run, by number."""
+        return [row for _, rows in sorted(self.kept.items()) for row in rows]
 
     def start(self) -> None:
-        """Begin anew: a file with the names of the columns."""
-        self.rows = []
-        self.own_path.parent.mkdir(parents=True, exist_ok=True)
-        self._write(self.own_path, [])
+        """Begin with the rows of ``kept``, those of an earlier run by number, and no other."""
+        self.new = {}
+        if rank() == 0:
+            self._write()
 
-    def add(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-        """Append rows, each with its position among all."""
-        rows = list(rows)
-        self.rows += rows
-        with self.own_path.open("a", newline="", encoding="utf-8") as file:
-            file.write(csv_text(self.columns, [row for _, row in rows], header=False))
-
-    def finish(self) -> list[Mapping[str, Any]]:
-        """Return the rows of all processes by position, rows of one position as they came."""
-        rows = [row for _, row in sorted(chain(*gather(self.rows)), key=itemgetter(0))]
+    def add(self, rows: Iterable[tuple[int, Row]]) -> None:
+        """Append rows, each with its number among all; those of one number take the place of earlier ones."""
+        added: dict[int, list[Row]] = {}
+        for number, row in rows:
+            added.setdefault(number, []).append(row)
+        replaces = bool(added.keys() & (self.kept.keys() | self.new.keys()))
+        self.new |= added
         if rank():
-            self.own_path.unlink()
+            return
+        if replaces:
+            self._write()
         else:
-            self._write(self.path, rows)
-        return rows
+            new = [row for rows_ in added.values() for row in rows_]
+            append_whole(self.path, csv_text(self.columns, new, header=False))
 
-    def _write(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-        write_rows(path, self.columns, rows)
+    def finish(self) -> list[Row]:
+        """Write and return the rows of all processes by number, rows of one number as they came."""
+        for others in gather(self.new):
+            self.new = self.new | others
+        if rank() == 0:
+            self._write()
+        return self.rows
+
+    def _write(self) -> None:
+        write_rows(self.path, self.columns, self.rows)

@@ -18,7 +18,7 @@ from scripts.errors import UserError
 from scripts.explanation import HeatMapMethod, default_method, explain, lobes_of, slice_curve
 from scripts.scans import scan_items
 from scripts.statistics import Calibration, with_prior
-from scripts.transforms import ScanDataset
+from scripts.transforms import ScanDataset, describe, preprocessing_digest
 
 from .answer import Answer, Explanation, Geometry
 from .models import load_model
@@ -202,6 +202,28 @@ class Predictor:
             "prior": self.prior,
             "inferer": type(self.inferer).__name__,
             "abstain_below": self.abstain_below,
+        }
+
+    def identity(self, explain: bool = False) -> dict[str, Any]:
+        """Return what answers depend on besides the scans: where all of it is the same, so are they.
+
+        Args:
+            explain: heat maps are made too.
+        """
+        how = {"explain_target": self.explain_target, "explain_with": describe(self.make_method)}
+        return {
+            "model": [described.weights_sha256 for described in self.model.files],
+            "network's code": describe(type(self.network)),
+            "classes": self.classes,
+            "preprocessing": preprocessing_digest(self.model.preprocessing),
+            "calibration": self.settings()["calibration"],
+            "prior": self.prior,
+            "abstain_below": self.abstain_below,
+            "test_time_inferer": describe(self.inferer),
+            "amp": self.amp,
+            "lobe_labels": self.lobe_labels,
+            "explain": explain,
+            **(how if explain else {}),
         }
 
     def calibrated(self, raw: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -17,9 +17,10 @@ from scripts.command_line import running_config
 from scripts.datalists import class_names
 from scripts.errors import UserError
 from scripts.files import sha256_of
+from scripts.journal import Journal
 from scripts.networks import place_network
 from scripts.statistics import read_predictions
-from scripts.transforms import Region, ScanDataset, prepare
+from scripts.transforms import Region, ScanDataset, item_stamp, prepare
 from scripts.transforms import preprocessing as default_preprocessing
 
 from .agreement import check_agreement, is_stated
@@ -33,6 +34,7 @@ __all__ = [
     "fail_if_refused",
     "inferer_of_run",
     "label_mapping_of_run",
+    "journal_of_run",
     "network_of_run",
     "predictor_of_run",
     "preprocessing_of_run",
@@ -85,6 +87,33 @@ def require_checkpoint(predictor: Predictor | None, ckpt_path: Any) -> None:
     """
     if predictor is None:
         raise UserError(f"{ckpt_path}: no such checkpoint; train one, or name yours with --ckpt_path")
+
+
+def journal_of_run(
+    predictor: Predictor | None,
+    items: Sequence[Mapping[str, Any]],
+    output_dir: str | Path,
+    explain: bool = False,
+    sinks: Sequence[Any] = (),
+    overwrite: bool = False,
+) -> Journal:
+    """Return what a run answered in its folder before, by the same model and settings.
+
+    Args:
+        predictor: of the run; None keeps nothing.
+        items: the scans.
+        output_dir: the run's folder.
+        explain: heat maps are made.
+        sinks: that the answers go to.
+        overwrite: begin anew.
+
+    Raises:
+        UserError: another model or setting answered there.
+    """
+    if predictor is None:
+        return Journal(None, items)
+    written = {"sinks": [type(sink).__name__ for sink in sinks]}
+    return Journal(output_dir, items, item_stamp, predictor.identity(explain) | written, overwrite)
 
 
 def network_of_run(predictor: Predictor | None, device: torch.device) -> nn.Module:

@@ -1,7 +1,9 @@
 """Where answers go: each sink takes an Answer and changes nothing, so that their order does not matter."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,8 +15,9 @@ from monai.engines import Workflow
 
 from scripts.explanation import draw_overlay, save_heat_map, save_overlay
 from scripts.files import write_json
-from scripts.growing_table import GrowingTable
-from scripts.processes import gather, rank
+from scripts.growing_table import GrowingTable, Row
+from scripts.journal import Journal
+from scripts.processes import rank
 from scripts.statistics import DIGITS, class_columns, prediction_columns, raw_columns
 from scripts.transforms import from_window
 
@@ -23,6 +26,7 @@ from .predictor import Predictor
 
 __all__ = ["AnswerWriter", "GridFiles", "HeatMapFiles", "HeatMapPictures", "PredictionFiles", "Sink"]
 
+JSON = "predictions.json"
 INTENDED_USE = "research use only; not a medical device"
 PLACE = ("maximum_r", "maximum_a", "maximum_s")
 HEAT_MAPS = (
@@ -36,10 +40,13 @@ LOBES = (
 
 
 class Sink(Protocol):
-    """Takes answers one by one, between a start and an end; of several processes, each its own answers."""
+    """Takes answers one by one, between a start and an end; of several processes, each its own answers.
+
+    One that has ``tables`` begins them with the rows that they keep of an earlier run.
+    """
 
     def start(self, predictor: Predictor) -> None:
-        """Begin anew."""
+        """Begin anew, but for the rows that the tables keep."""
 
     def take(self, answer: Answer) -> None:
         """Write what it writes of a scan."""
@@ -58,12 +65,23 @@ class AnswerWriter:
         predictor: makes the answers.
         sinks: take them.
         explain: make each scan's heat map.
+        journal: what was answered before, and what is answered now; None begins anew.
     """
 
-    def __init__(self, predictor: Predictor, sinks: Sequence[Sink], explain: bool = False) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        sinks: Sequence[Sink],
+        explain: bool = False,
+        journal: Journal | None = None,
+    ) -> None:
         self.predictor = predictor
         self.sinks = list(sinks)
         self.explain = explain
+        self.journal = journal or Journal(None)
+        self.tables: list[GrowingTable] = [
+            table for sink in self.sinks for table in getattr(sink, "tables", ())
+        ]
 
     def attach(self, engine: Workflow) -> None:
         engine.add_event_handler(Events.STARTED, self.start)
@@ -71,24 +89,32 @@ class AnswerWriter:
         engine.add_event_handler(Events.COMPLETED, self.finish)
 
     def start(self) -> None:
+        self.journal.start(self.tables)
         for sink in self.sinks:
             sink.start(self.predictor)
 
     def add(self, engine: Workflow) -> None:
         raw = [output["raw"] if "raw" in output else output["pred"] for output in engine.state.output]
+        batch = {}
         for answer in self.predictor.answers(engine.state.batch, raw, self.explain):
+            number = self.journal.number(answer.position)
             for sink in self.sinks:
-                sink.take(answer)
+                sink.take(replace(answer, position=number))
+            rows = {table.path.name: table.new.get(number, []) for table in self.tables}
+            batch[answer.position] = not answer.refusal, rows
+        self.journal.keep(batch)
 
     def finish(self) -> None:
         for sink in self.sinks:
             sink.finish()
+        self.journal.finish()
 
 
 class PredictionFiles:
     """``predictions.csv``, which grows scan by scan, and ``predictions.json`` with the same rows at the end.
 
-    A row a scan, also for a refused one. The JSON file also has the version, the model's facts, and the
+    The JSON file is there only while both agree: it goes before the first new row comes. A row a scan, also
+    for a refused one. The JSON file also has the version, the model's facts, and the
     choices of the run that made them, among them how many scans were read as HU and how many as grey levels.
 
     Args:
@@ -109,6 +135,8 @@ class PredictionFiles:
         self.version = version
         self.run_settings = settings or {}
         self.passed_over = getattr(items, "passed_over", {})
+        self.table = GrowingTable(self.folder / "predictions.csv")
+        self.tables = [self.table]
 
     def start(self, predictor: Predictor) -> None:
         self.settings = {**predictor.settings(), **self.run_settings}
@@ -118,27 +146,40 @@ class PredictionFiles:
             "checkpoint": _alone([str(path) for path in predictor.model.checkpoints]),
             "checkpoint_sha256": _alone([one.weights_sha256 for one in predictor.model.files]),
         }
-        self.table = GrowingTable(self.folder / "predictions.csv", prediction_columns(predictor.classes))
-        self.intensities: Counter[str] = Counter()
+        self.table.columns = prediction_columns(predictor.classes)
+        if self._shown(self.table.earlier) != self._in_json():
+            self._remove_json()
         self.table.start()
 
     def take(self, answer: Answer) -> None:
-        self.table.add([(answer.position, prediction_row(answer))])
-        if answer.prediction:
-            self.intensities[answer.intensity] += 1
+        self._remove_json()
+        row = prediction_row(answer) | {"intensity": answer.intensity if answer.prediction else ""}
+        self.table.add([(answer.position, row)])
 
     def finish(self) -> None:
         rows = self.table.finish()
-        intensities: Counter[str] = sum(gather(self.intensities), Counter())
         if rank() == 0:
-            settings = {**self.settings, "intensity": dict(intensities)}
+            intensities = Counter(row["intensity"] for row in rows if row["intensity"])
             content = {
                 **self.header,
-                "settings": settings,
+                "settings": {**self.settings, "intensity": dict(intensities)},
                 "passed_over": self.passed_over,
-                "predictions": rows,
+                "predictions": self._shown(rows),
             }
-            write_json(self.folder / "predictions.json", content)
+            write_json(self.folder / JSON, content)
+
+    def _shown(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        return [{name: row[name] for name in self.table.columns} for row in rows]
+
+    def _in_json(self) -> Any:
+        try:
+            return json.loads((self.folder / JSON).read_text(encoding="utf-8"))["predictions"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _remove_json(self) -> None:
+        if rank() == 0:
+            (self.folder / JSON).unlink(missing_ok=True)
 
 
 class HeatMapFiles:
@@ -156,6 +197,7 @@ class HeatMapFiles:
         self.folder = Path(output_dir)
         self.table = GrowingTable(self.folder / "heat_maps.csv", HEAT_MAPS)
         self.lobe_table = GrowingTable(self.folder / "lobe_opacity.csv", LOBES)
+        self.tables = [self.table, self.lobe_table]
 
     def start(self, predictor: Predictor) -> None:
         self.table.start()

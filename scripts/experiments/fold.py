@@ -14,6 +14,7 @@ from torch import nn
 
 from scripts.errors import UserError
 from scripts.files import write_json
+from scripts.journal import answer_rest
 from scripts.statistics import PredictionTable, read_table
 
 from .experiment import Experiment
@@ -144,7 +145,7 @@ def predict(
         seen = workflow.parser.get_parsed_content("seen")
         evaluator = workflow.parser.get_parsed_content("validate::evaluator")
         timer = NetworkTimer(evaluator)
-        evaluator.run()
+        answer_rest(evaluator, workflow.parser.get_parsed_content("writer"))
         names = class_names or experiment.class_names
         table = read_checked(Path(scratch, "predictions.csv"), items, names).with_raw()
     del workflow, evaluator

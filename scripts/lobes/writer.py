@@ -12,6 +12,7 @@ from monai.engines import Workflow
 
 from scripts.files import write_nifti
 from scripts.growing_table import GrowingTable
+from scripts.journal import Journal
 from scripts.scans import Scan, file_stem
 
 from .labels import LOBES
@@ -39,21 +40,36 @@ class LobeWriter:
 
     Args:
         output_dir: where all goes.
+        journal: what was answered before, and what is answered now; None begins anew.
     """
 
-    def __init__(self, output_dir: str | Path) -> None:
+    def __init__(self, output_dir: str | Path, journal: Journal | None = None) -> None:
         self.folder = Path(output_dir)
         self.table = GrowingTable(self.folder / "lobes.csv", COLUMNS)
+        self.journal = journal or Journal(None)
 
     def attach(self, engine: Workflow) -> None:
-        engine.add_event_handler(Events.STARTED, self.table.start)
+        engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.add)
-        engine.add_event_handler(Events.COMPLETED, self.table.finish)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
+
+    def start(self) -> None:
+        self.journal.start([self.table])
+        self.table.start()
 
     def add(self, engine: Workflow) -> None:
+        batch = {}
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            number = int(item["position"])
-            self.table.add([(number, self.row(number, item, output["pred"]))])
+            index = int(item["position"])
+            number = self.journal.number(index)
+            row = self.row(number, item, output["pred"])
+            self.table.add([(number, row)])
+            batch[index] = "reason" not in row, {self.table.path.name: [row]}
+        self.journal.keep(batch)
+
+    def finish(self) -> None:
+        self.table.finish()
+        self.journal.finish()
 
     def row(self, number: int, item: Mapping[str, Any], probabilities: torch.Tensor) -> dict[str, Any]:
         """Write a scan's label map and return its row."""

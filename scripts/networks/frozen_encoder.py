@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from scripts.errors import UserError
-from scripts.files import write_whole
+from scripts.files import read_archive, write_whole
 
 from .encoders import Encoder, encoder_hash, load_encoder
 from .spatial_shape import check_input
@@ -256,8 +256,9 @@ class FeatureStore:
         """Return a feature, ``(C,)``, or None where there is none or its file is damaged."""
         if key not in self.known and self.folder is not None:
             try:
-                self.known[key] = torch.from_numpy(np.load(self.folder / f"{key}.npy", allow_pickle=False))
-            except (OSError, ValueError, EOFError):
+                with np.load(read_archive(self.folder / f"{key}.npz"), allow_pickle=False) as stored:
+                    self.known[key] = torch.from_numpy(stored["feature"])
+            except (OSError, ValueError, EOFError, KeyError):
                 return None
         return self.known.get(key)
 
@@ -265,4 +266,5 @@ class FeatureStore:
         """Add a feature, ``(C,)``."""
         self.known[key] = feature.detach().cpu().clone()
         if self.folder is not None:
-            write_whole(self.folder / f"{key}.npy", lambda file: np.save(file, self.known[key].numpy()))
+            values = self.known[key].numpy()
+            write_whole(self.folder / f"{key}.npz", lambda file: np.savez(file, feature=values))

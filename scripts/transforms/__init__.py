@@ -1,7 +1,7 @@
 """From a scan to the network's grid: find the region, resample once, cache."""
 
 from .cache import ScanDataset, prepare
-from .fingerprint import preprocessing_digest
+from .fingerprint import describe, item_stamp, preprocessing_digest
 from .grid import faces_in_grid, from_window, grid_to_scan, scan_to_grid, to_window
 from .loading import LoadScand
 from .pipelines import preprocessing
@@ -20,9 +20,11 @@ __all__ = [
     "ToGrid",
     "ToGridd",
     "WholeScanRegion",
+    "describe",
     "faces_in_grid",
     "from_window",
     "grid_to_scan",
+    "item_stamp",
     "plane_of",
     "prepare",
     "preprocessing",

@@ -1,10 +1,10 @@
 """A digest of everything that a preprocessed scan depends on."""
 
 import dataclasses
+import functools
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from monai.transforms import MapTransform
 
 from scripts.scans import file_stamps
 
-__all__ = ["fingerprint", "preprocessing_digest"]
+__all__ = ["describe", "fingerprint", "item_stamp", "preprocessing_digest"]
 
 LIBRARIES = ("monai", "nibabel", "numpy", "pydicom", "scipy", "SimpleITK", "torch")
+FILE_FIELDS = ("image", "lobes", "lesions")
 OUR_CODE = __name__.split(".")[0]
 NOT_INVOLVED = {"benchmark.py", "cache.py", "preview.py"}  # of this room: they change no value
 
@@ -60,6 +61,20 @@ def preprocessing_digest(transform: Any) -> str:
     return hashlib.sha256("\n".join(map(describe, transform.transforms)).encode()).hexdigest()
 
 
+def item_stamp(item: Mapping[str, Any]) -> str:
+    """Return a digest of an item's files and fields: another one, and its answer is not the same.
+
+    Args:
+        item: of a datalist, or of :func:`scripts.scans.scan_items`.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    files = [file_stamps(str(item[key]), item.get("slices")) for key in FILE_FIELDS if item.get(key)]
+    fields = {key: value for key, value in item.items() if key not in FILE_FIELDS}
+    return hashlib.sha256(f"{files} {describe(fields)}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def describe(value: Any) -> str:
     """Return text that is the same in every process for equal settings, unlike ``repr`` and pickles.
 
@@ -77,6 +92,8 @@ def describe(value: Any) -> str:
         return "{" + ", ".join(sorted(map(describe, value))) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(describe, value)) + "]"
+    if isinstance(value, functools.partial):
+        return f"{describe(value.func)}{describe(value.args)}{describe(value.keywords)}"
     if hasattr(value, "__qualname__"):
         return _origin(value)
     if dataclasses.is_dataclass(value):
@@ -95,14 +112,14 @@ def _origin(kind: Any) -> str:
     )
 
 
-@cache
+@functools.cache
 def source_digest(folder: Path) -> str:
     """Return a digest of the Python files of a folder, but for those that change no value."""
     files = [file for file in sorted(folder.rglob("*.py")) if file.name not in NOT_INVOLVED]
     return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
 
 
-@cache
+@functools.cache
 def _version(library: str) -> str:
     try:
         return f"{library} {metadata.version(library)}"

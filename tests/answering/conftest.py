@@ -30,7 +30,7 @@ def predictor(checkpoint):
 def drive():
     """Hand answers to sinks as an evaluator does: gradients off, one list of items an iteration."""
 
-    def run(predictor, sinks, batches, raw=None, stop_after=None, explain=False):
+    def run(predictor, sinks, batches, raw=None, stop_after=None, explain=False, journal=None):
         def step(engine, number):
             if number == stop_after:
                 raise RuntimeError("power cut")
@@ -43,7 +43,7 @@ def drive():
         for position, one in enumerate(item for batch in batches for item in batch):
             one.setdefault("position", position)
         engine = Engine(step)
-        AnswerWriter(predictor, sinks, explain).attach(engine)
+        AnswerWriter(predictor, sinks, explain, journal).attach(engine)
         engine.run(range(len(batches)))
 
     return run

@@ -9,6 +9,7 @@ from toy_answers import NAMES, NOT_FOUND, item
 
 from scripts.answering import PredictionFiles, Predictor, fail_if_refused
 from scripts.errors import UserError
+from scripts.journal import Journal, UnansweredBatches
 from scripts.networks import weights_hash
 from scripts.report import write_metrics
 from scripts.statistics import read_predictions
@@ -134,3 +135,38 @@ def test_metrics_of_nothing_but_refused_scans_are_an_error(write, tmp_path):
     write([refused()], [SURE])
     with pytest.raises(UserError, match="all 1 scans were refused"):
         write_metrics(tmp_path, NAMES)
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 2])
+def test_a_run_that_was_killed_goes_on_to_the_bytes_of_one_that_was_not(
+    predictor, drive, tmp_path, stop_after
+):
+    names = ["=a.nii.gz", "b.nii.gz", "c.nii.gz"]
+
+    def start(folder, scans, **options):
+        """Answer what is left of the scans; their journal is that of the folder."""
+        journal = Journal(folder, [{"name": name} for name in scans], str, predictor.identity())
+        items = [refused(name) if name[0] == "b" else good(name) for name in scans]
+        batches = [[items[index] | {"position": index}] for (index,) in UnansweredBatches(journal, 1)]
+        said = [[SURE]] * len(batches)
+        drive(predictor, [PredictionFiles(folder, "0.1.0")], batches, said, journal=journal, **options)
+
+    def agree(folder):
+        rows = read_predictions(folder / "predictions.csv")
+        path = folder / "predictions.json"
+        if path.exists():
+            content = json.loads(path.read_text())["predictions"]
+            assert [{key: str(value) for key, value in row.items()} for row in content] == rows
+        return [row["image"] for row in rows]
+
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    start(whole, names)
+    with pytest.raises(RuntimeError, match="power cut"):
+        start(stopped, names, stop_after=stop_after)
+    assert agree(stopped) == names[:stop_after]
+    start(stopped, names)
+    contents = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in (whole, stopped)]
+    assert contents[0] == contents[1] and len(contents[0]) == 3
+    with pytest.raises(RuntimeError, match="power cut"):  # more scans come, and nothing that was there goes
+        start(stopped, [*names, "d.nii.gz", "e.nii.gz"], stop_after=2)
+    assert agree(stopped) == [*names, "d.nii.gz"] and not (stopped / "predictions.json").exists()

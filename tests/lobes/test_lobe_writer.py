@@ -29,10 +29,10 @@ def batch(*positions):
 
 def write(folder, share):
     writer = LobeWriter(folder)
-    writer.table.start()
+    writer.start()
     for positions in share:
         writer.add(batch(*positions))
-    writer.table.finish()
+    writer.finish()
 
 
 def test_processes_write_the_maps_and_the_table_of_one(tmp_path):
