@@ -17,16 +17,13 @@ from scripts.processes import gather, rank, world_size
 
 __all__ = ["Journal", "UnansweredBatches", "answer_rest"]
 
-NAME = "progress.jsonl"
-NAME_OF_OTHERS = "progress.*.jsonl"  # the number of the process in the middle
-TABLES = ("predictions.csv", "lobes.csv")
 FILES = ("heat_map", "lobe_map")  # columns of paths from the run's folder on
 ADVICE = "choose another --output_dir, or begin anew with --overwrite True"
 LONGEST = 60  # characters of a setting in a message
 
 
 class Journal:
-    """``progress.jsonl``: a line says which model and settings answer, then a line a batch what they gave.
+    """``predictions.progress.jsonl``: which model and settings answer, and, a line a batch, what they gave.
 
     Each line has a checksum and is flushed to disk before the next batch, so that a run that is killed loses
     a batch at most. A scan is known again by its name and its stamp, which changes with its files. Refused
@@ -40,6 +37,7 @@ class Journal:
         stamps: of an item's files and fields; called when it is needed.
         identity: what the answers depend on besides, by name: anything that JSON can hold.
         overwrite: forget what is there.
+        about: what is answered, the name of its files without their ending.
 
     Raises:
         UserError: another model or setting answered in the folder, or an unknown one.
@@ -52,7 +50,9 @@ class Journal:
         stamps: Callable[[Mapping[str, Any]], str] = str,
         identity: Mapping[str, Any] | None = None,
         overwrite: bool = False,
+        about: str = "predictions",
     ) -> None:
+        self.about, self.name = about, f"{about}.progress.jsonl"
         self.folder = None if folder is None else Path(folder)
         self.items, self.stamps = items, stamps
         self.identity = json.loads(json.dumps(dict(identity or {}), default=str))
@@ -83,6 +83,11 @@ class Journal:
         found = [(record["number"], record["tables"].get(table)) for record in self.kept.values()]
         return {number: rows for number, rows in found if rows}
 
+    def rows_of(self, index: int, table: str) -> Sequence[Row]:
+        """Return the rows that a scan has in a table, kept or new."""
+        record = self.new.get(self.names[index]) or self.kept.get(index) or {"tables": {}}
+        return record["tables"].get(table, [])
+
     def start(self, tables: Collection[GrowingTable] = ()) -> None:
         """Say what is kept, begin to write, and give the tables their earlier rows."""
         for table in tables:
@@ -92,8 +97,8 @@ class Journal:
         self.new = {}
         if rank() == 0:
             self._say()
-            self._write(self.folder / NAME, self.known)
-            for path in self.folder.glob(NAME_OF_OTHERS):  # what they hold is known
+            self._write(self.folder / self.name, self.known)
+            for path in self.folder.glob(f"{self.about}.progress.*.jsonl"):  # what they hold is known
                 path.unlink()
         gather(None)
         if rank():
@@ -127,24 +132,24 @@ class Journal:
         for others in gather(self.new):
             self.known = self.known | others
         if rank() == 0:
-            self._write(self.folder / NAME, self.known)
+            self._write(self.folder / self.name, self.known)
         gather(None)
         if rank():
             self._own(self.folder).unlink(missing_ok=True)
 
     def _own(self, folder: Path) -> Path:
-        return folder / (f"progress.{rank()}.jsonl" if rank() else NAME)
+        return folder / (f"{self.about}.progress.{rank()}.jsonl" if rank() else self.name)
 
     def _write(self, path: Path, records: Mapping[str, Any]) -> None:
         ordered = sorted(records.values(), key=lambda record: record["number"])
         write_whole(path, "".join(map(_line, [{"identity": self.identity}, *([one] for one in ordered)])))
 
     def _read(self, folder: Path) -> None:
-        paths = [folder / NAME, *sorted(folder.glob(NAME_OF_OTHERS))]
+        paths = [folder / self.name, *sorted(folder.glob(f"{self.about}.progress.*.jsonl"))]
         if not paths[0].is_file():
-            for table in filter(Path.is_file, map(folder.joinpath, TABLES)):
+            for found in filter(Path.is_file, (folder / f"{self.about}{end}" for end in (".csv", ".json"))):
                 raise UserError(
-                    f"{table}: nothing says which model and settings gave these answers ({NAME} is not "
+                    f"{found}: nothing says which model and settings gave these answers ({self.name} is not "
                     f"beside it); {ADVICE}"
                 )
         for path in filter(Path.is_file, paths):
@@ -186,9 +191,7 @@ class Journal:
             print(f"{len(self.answered)} of {len(self.items)} scans were answered before: {self.folder}")
         others = len(self.known.keys() - set(self.names))
         if others:
-            print(
-                f"{others} earlier answers are of scans that are not asked for now; they stay in {NAME} only"
-            )
+            print(f"{others} earlier answers are of scans not asked for now; they stay in {self.name} only")
 
 
 class UnansweredBatches(Sampler[list[int]]):

@@ -190,7 +190,7 @@ def test_evaluation_calibrates_on_the_scans_that_selected_and_inference_uses_it(
     workflow("inference", INFERENCE, output_dir=tmp_path / "answers", **answers).run()
     content = json.loads((tmp_path / "answers" / "predictions.json").read_text())
     assert content["settings"]["calibration"]["temperature"] == calibration.temperature
-    prior = {"prior": [0.9, 0.05, 0.05]}
+    prior = {"prior": [0.9, 0.05, 0.05], "overwrite": True}
     workflow("inference", INFERENCE, output_dir=tmp_path / "answers", **answers, **prior).run()
     (rare,) = read_predictions(tmp_path / "answers" / "predictions.csv")
     assert float(rare["prob_covid_19"]) < float(content["predictions"][0]["prob_covid_19"])

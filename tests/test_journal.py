@@ -46,7 +46,7 @@ def test_a_killed_run_keeps_its_batches_and_goes_on_with_the_same_companions(tmp
 @pytest.mark.parametrize("lost", [2, 9, 40])
 def test_half_a_line_costs_its_batch_alone(tmp_path, lost):
     run_batches(journal(tmp_path), batches=2)
-    path = tmp_path / "progress.jsonl"
+    path = tmp_path / "predictions.progress.jsonl"
     path.write_bytes(path.read_bytes()[:-lost])
     later = journal(tmp_path)
     assert shown(later) == ["a", "b"]
@@ -56,7 +56,7 @@ def test_half_a_line_costs_its_batch_alone(tmp_path, lost):
 
 def test_a_flipped_byte_costs_its_batch_alone(tmp_path):
     run_batches(journal(tmp_path), batches=3)
-    path = tmp_path / "progress.jsonl"
+    path = tmp_path / "predictions.progress.jsonl"
     lines = path.read_bytes().split(b"\n")
     lines[2] = lines[2].replace(b'"c"', b'"x"', 1)
     path.write_bytes(b"\n".join(lines))
@@ -65,7 +65,7 @@ def test_a_flipped_byte_costs_its_batch_alone(tmp_path):
 
 def test_a_journal_that_does_not_say_whose_it_is_is_refused(tmp_path):
     run_batches(journal(tmp_path))
-    path = tmp_path / "progress.jsonl"
+    path = tmp_path / "predictions.progress.jsonl"
     path.write_bytes(b"x" + path.read_bytes())
     with pytest.raises(
         UserError, match="damaged; choose another --output_dir, or begin anew with --overwrite"
@@ -90,11 +90,12 @@ def test_another_model_or_setting_is_refused_by_name_until_overwritten(tmp_path,
     assert not journal(tmp_path, identity=IDENTITY | change).answered
 
 
-@pytest.mark.parametrize("table", ["predictions.csv", "lobes.csv"])
+@pytest.mark.parametrize("table", ["predictions.csv", "predictions.json"])
 def test_answers_of_an_unknown_model_are_not_overwritten(tmp_path, table):
     (tmp_path / table).write_text("image\n")
     with pytest.raises(UserError, match=f"{table}: nothing says which model"):
         journal(tmp_path)
+    journal(tmp_path, about="lobes")
     journal(tmp_path, overwrite=True).start()
 
 
@@ -120,7 +121,7 @@ def test_more_scans_get_numbers_of_their_own_and_fewer_keep_what_was_found(tmp_p
     fewer = journal(tmp_path, "ad")
     assert shown(fewer) == ["d", "a"]
     fewer.start()
-    assert "2 earlier answers are of scans that are not asked for now" in capsys.readouterr().out
+    assert "2 earlier answers are of scans not asked for now" in capsys.readouterr().out
     fewer.finish()
     assert len(journal(tmp_path, "abcd").answered) == 4
 
@@ -157,7 +158,7 @@ def test_processes_share_what_is_left_and_leave_the_file_of_one(tmp_path):
     in_processes(lambda: go_on(tmp_path / "two", end=True))
     go_on(tmp_path / "one", end=True)
     contents = [{path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in ("one", "two")]
-    assert contents[0] == contents[1] and set(contents[0]) == {"progress.jsonl"}
+    assert contents[0] == contents[1] and set(contents[0]) == {"predictions.progress.jsonl"}
 
 
 def test_nothing_left_to_answer_still_writes_the_end(tmp_path):

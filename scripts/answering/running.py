@@ -96,6 +96,7 @@ def journal_of_run(
     explain: bool = False,
     sinks: Sequence[Any] = (),
     overwrite: bool = False,
+    about: str = "predictions",
 ) -> Journal:
     """Return what a run answered in its folder before, by the same model and settings.
 
@@ -106,14 +107,15 @@ def journal_of_run(
         explain: heat maps are made.
         sinks: that the answers go to.
         overwrite: begin anew.
+        about: what is answered, the name of its files without their ending.
 
     Raises:
         UserError: another model or setting answered there.
     """
     if predictor is None:
-        return Journal(None, items)
+        return Journal(None, items, about=about)
     written = {"sinks": [type(sink).__name__ for sink in sinks]}
-    return Journal(output_dir, items, item_stamp, predictor.identity(explain) | written, overwrite)
+    return Journal(output_dir, items, item_stamp, predictor.identity(explain) | written, overwrite, about)
 
 
 def network_of_run(predictor: Predictor | None, device: torch.device) -> nn.Module:

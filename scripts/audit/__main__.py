@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.errors import show_user_errors_in_one_line
+from scripts.locks import holding
 
 from . import audit_datalist, one_line, write_report
 
@@ -23,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show_user_errors_in_one_line()
     output: Path = options.output or options.datalist.parent / "audit.html"
     store = output.with_suffix(".sqlite")
-    audit = audit_datalist(options.datalist, options.headers, options.workers, store, progress=True)
-    write_report(audit, output)
+    with holding(output.parent, f".{output.stem}.lock"):  # two audits would each write half of the report
+        audit = audit_datalist(options.datalist, options.headers, options.workers, store, progress=True)
+        write_report(audit, output)
     print("\n".join(one_line(finding) for finding in audit.findings))
     print(f"{audit.verdict}: {output}")
     if audit.hard_errors:

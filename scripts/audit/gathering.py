@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,12 +17,13 @@ from typing import Any
 from tqdm import tqdm
 
 from scripts.errors import UserError
-from scripts.scans import DECLARED_FIELDS, scan_files, split_zip_path
+from scripts.scans import DECLARED_FIELDS, file_stamps
 
 from .measuring import Measurement, measure_header, measure_scan
 
 __all__ = ["MeasurementStore", "measure_items", "stamp"]
 
+logger = logging.getLogger(__name__)
 HEADERS = 1000  # that a process reads in the time that its start takes
 Item = dict[str, Any]
 ROOM = Path(__file__).parent
@@ -84,13 +87,7 @@ def stamp(item: Mapping[str, Any], headers_only: bool) -> str:
     image = str(item["image"])
     declared = {key: item[key] for key in DECLARED_FIELDS if key in item}
     parts = [str(headers_only), _code(), image, json.dumps(declared)]
-    outer, inner = split_zip_path(image)
-    try:
-        paths = [Path(outer)] if inner is not None else [file.path for file in scan_files(Path("/"), image)]
-        stats = [(path, path.stat()) for path in paths]
-        parts += [f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats]
-    except (OSError, UserError):
-        parts.append("missing")
+    parts.append(file_stamps(image, item.get("slices")))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -102,10 +99,13 @@ def _code() -> str:
 
 
 class MeasurementStore:
-    """A small SQLite file from stamp to measurement; a damaged one is begun anew.
+    """A small SQLite file from stamp to measurement, each with its checksum; a damaged one is begun anew.
 
     Args:
         path: of the file, or None to keep nothing.
+
+    Raises:
+        UserError: another program has it open, the disk is full, or it cannot be written.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -113,15 +113,29 @@ class MeasurementStore:
         self.saved = 0.0
         try:
             self.database = self._open()
-        except sqlite3.DatabaseError:
-            if path is not None:
-                path.unlink(missing_ok=True)
+        except sqlite3.OperationalError as error:  # another has it open, a full disk: nothing is damaged
+            raise self._mistake(error) from None
+        except sqlite3.DatabaseError as error:
+            logger.warning("%s is damaged (%s); it is begun anew", path, error)
+            Path(str(path)).unlink(missing_ok=True)
             self.database = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path or ":memory:")
-        database.execute("PRAGMA synchronous = OFF")  # what a power cut damages is measured again
-        database.execute("CREATE TABLE IF NOT EXISTS scans (stamp TEXT PRIMARY KEY, plain TEXT, packed BLOB)")
+        if self.path is None:
+            database = sqlite3.connect(":memory:")
+        else:
+            try:
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666))  # as the umask says
+            except OSError as error:
+                raise UserError(f"{self.path}: cannot be written ({error.strerror})") from None
+            database = sqlite3.connect(self.path)
+        if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            database.close()
+            raise sqlite3.DatabaseError("its pages do not fit together")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS measurements "
+            "(stamp TEXT PRIMARY KEY, plain TEXT, packed BLOB, checksum TEXT)"
+        )
         return database
 
     def __enter__(self) -> "MeasurementStore":
@@ -130,20 +144,47 @@ class MeasurementStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.database.commit()
-        self.database.close()
+        try:
+            self.database.commit()
+        except sqlite3.OperationalError as mistake:
+            if error is None:
+                raise self._mistake(mistake) from None
+        finally:
+            self.database.close()
 
     def get(self, key: str) -> Measurement | None:
-        """Return what is known under a stamp, or None."""
-        row = self.database.execute("SELECT plain, packed FROM scans WHERE stamp = ?", (key,)).fetchone()
-        return None if row is None else Measurement.from_plain(json.loads(row[0]), row[1])
+        """Return what is known under a stamp, or None; also where its checksum does not hold."""
+        query = "SELECT plain, packed, checksum FROM measurements WHERE stamp = ?"
+        row = self.database.execute(query, (key,)).fetchone()
+        if row is None:
+            return None
+        plain, packed, checksum = row
+        if checksum != _checksum(key, plain, packed):
+            logger.warning("%s: a measurement is damaged; its scan is measured again", self.path)
+            return None
+        return Measurement.from_plain(json.loads(plain), packed)
 
     def put(self, key: str, measurement: Measurement) -> None:
         """Keep a measurement; saved within a second, so that a killed audit goes on where it stopped."""
-        plain, packed = measurement.as_plain()
-        self.database.execute(
-            "INSERT OR REPLACE INTO scans VALUES (?, ?, ?)", (key, json.dumps(plain), packed)
-        )
-        if time.monotonic() > self.saved + UNSAVED:
-            self.database.commit()
-            self.saved = time.monotonic()
+        content, packed = measurement.as_plain()
+        plain = json.dumps(content)
+        row = key, plain, packed, _checksum(key, plain, packed)
+        try:
+            self.database.execute("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?)", row)
+            if time.monotonic() > self.saved + UNSAVED:
+                self.database.commit()
+                self.saved = time.monotonic()
+        except sqlite3.OperationalError as error:
+            raise self._mistake(error) from None
+
+    def _mistake(self, error: sqlite3.OperationalError) -> UserError:
+        path = Path(str(self.path))
+        if "full" in str(error):
+            return UserError(f"no space left on {path.parent}: needs about 1 MB for {path.name}")
+        return UserError(f"{path}: cannot be used ({error}); is another audit at work? Nothing in it is lost")
+
+
+def _checksum(key: str, plain: str, packed: bytes | None) -> str:
+    digest = hashlib.sha256(f"{key} {plain}".encode("utf-8", "surrogateescape"))
+    digest.update(packed or b"")
+    return digest.hexdigest()

@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from scripts.errors import UserError
 from scripts.files import write_json
+from scripts.journal import Journal
 from scripts.scans import read_scan
-from scripts.transforms import ScanDataset
+from scripts.transforms import ScanDataset, describe, item_stamp, preprocessing_digest
 
 from .explaining import HeatMap, explain
 from .heat_map_file import heat_on_scan
@@ -30,6 +31,7 @@ def measure_localisation(
     methods: Callable[[nn.Module], list[HeatMapMethod]],
     output_dir: str | Path,
     randomisations: int = 3,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Compare the heat maps of a trained network with lesion masks, and with those of random weights.
 
@@ -44,22 +46,35 @@ def measure_localisation(
         methods: network -> its methods, e.g. :func:`all_methods`.
         output_dir: gains ``explanation.json``.
         randomisations: how many networks of random weights the correlation is a mean of.
+        overwrite: measure all scans anew; else those that the same network and methods measured are kept.
 
     Returns:
         What was written: the figures of each method, as :func:`summarise` explains them, and of each scan.
 
     Raises:
-        UserError: no scan has lesions, or a mask does not fit its scan.
+        UserError: no scan has lesions, a mask does not fit its scan, or another network was measured there.
     """
     trained = methods(network)
     random = [methods(randomised(network, seed)) for seed in range(randomisations)]
+    identity = {
+        "network": weights_sha256,
+        "methods": {method.name: describe(type(method)) for method in trained},
+        "randomisations": randomisations,
+        "preprocessing": preprocessing_digest(dataset.transform),
+    }
+    journal = Journal(output_dir, dataset.data, item_stamp, identity, overwrite, about="explanation")
+    journal.start()
     scans: dict[str, list[dict[str, Any]]] = {method.name: [] for method in trained}
     names, patients = [], []
     for index, item in enumerate(tqdm(dataset.data, desc="explaining", unit="scan")):
         if int(item.get("label", 0)) == 0 or not item.get("lesions"):
             continue
-        measured = _measure(dataset[index], trained, random)
-        if measured:
+        if index not in journal.answered:
+            journal.stamp(index)
+            read = dataset[index]
+            figures = _measure(read, trained, random)
+            journal.keep({index: (not read["refusal"]["code"], {"scans": [figures] if figures else []})})
+        for measured in journal.rows_of(index, "scans"):
             names.append(item["name"])
             patients.append(str(item["patient"]))
             for name, figures in measured.items():
@@ -78,6 +93,7 @@ def measure_localisation(
         },
     }
     _write(content, Path(output_dir))
+    journal.finish()
     return content
 
 

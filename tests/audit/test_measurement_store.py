@@ -1,3 +1,6 @@
+import os
+import sqlite3
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +10,7 @@ from scripts.audit import gathering as store_module
 from scripts.audit.gathering import MeasurementStore, stamp
 from scripts.audit.likeness import GRID, VARIANTS
 from scripts.audit.measuring import Measurement
+from scripts.errors import UserError
 
 KNOWN = Measurement(
     header={"slices": 40.0},
@@ -50,6 +54,46 @@ def test_a_damaged_store_is_begun_anew(tmp_path):
     (tmp_path / "s.sqlite").write_bytes(b"no database" * 1000)
     with MeasurementStore(tmp_path / "s.sqlite") as store:
         assert store.get("one") is None
+
+
+def test_a_store_that_another_audit_has_open_is_refused_and_stays(tmp_path, monkeypatch):
+    path = tmp_path / "s.sqlite"
+    with MeasurementStore(path) as store:
+        store.put("one", KNOWN)
+    monkeypatch.setattr(store_module.sqlite3, "connect", partial(sqlite3.connect, timeout=0.1))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(
+        UserError, match=r"s\.sqlite: cannot be used \(database is locked\); is another audit"
+    ):
+        MeasurementStore(path)
+    other.execute("ROLLBACK")
+    other.close()
+    with MeasurementStore(path) as store:
+        assert store.get("one") is not None
+
+
+def test_a_measurement_with_a_flipped_byte_is_measured_again(tmp_path, caplog):
+    path = tmp_path / "s.sqlite"
+    with MeasurementStore(path) as store:
+        store.put("one", KNOWN)
+        store.put("two", KNOWN)
+    content = path.read_bytes()
+    place = content.index(b"one_lung")
+    path.write_bytes(content[:place] + b"two" + content[place + 3 :])
+    with MeasurementStore(path) as store:
+        found = [store.get(key) for key in ("one", "two")]
+    assert sum(known is None for known in found) == 1 and "measured again" in caplog.text
+
+
+def test_a_store_is_shared_as_the_umask_says(tmp_path):
+    before = os.umask(0o002)
+    try:
+        with MeasurementStore(tmp_path / "s.sqlite") as store:
+            store.put("one", KNOWN)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "s.sqlite").stat().st_mode & 0o777 == 0o664
 
 
 @pytest.mark.parametrize(

@@ -74,3 +74,35 @@ def test_a_mask_on_other_voxels_and_a_set_without_masks_are_refused(items, tmp_p
         measure([item | {"lesions": str(tmp_path / "other.nii.gz")}], tmp_path)
     with pytest.raises(UserError, match="none of 1 scans has a mask of lesions"):
         measure([{key: value for key, value in item.items() if key != "lesions"}], tmp_path)
+
+
+def test_a_killed_measurement_goes_on_to_the_same_bytes(items, tmp_path):
+    def stops_after(number):
+        calls = []
+
+        def stopping(network):
+            class Stops(GradCAM):
+                def __call__(self, x, classes):
+                    calls.append(1)
+                    if len(calls) > number:
+                        raise KeyboardInterrupt
+                    return super().__call__(x, classes)
+
+            Stops.__qualname__, Stops.__module__ = GradCAM.__qualname__, GradCAM.__module__
+            return [Stops(network, layer="features")]
+
+        return stopping, calls
+
+    def written(folder):
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    whole, counted = stops_after(10**6)
+    measure(items, tmp_path / "whole", whole)
+    killed, _ = stops_after(len(counted) - 1)
+    with pytest.raises(KeyboardInterrupt):
+        measure(items, tmp_path / "killed", killed)
+    rest, calls = stops_after(10**6)
+    measure(items, tmp_path / "killed", rest)
+    assert 0 < len(calls) < len(counted) and written(tmp_path / "killed") == written(tmp_path / "whole")
+    with pytest.raises(UserError, match="another methods"):
+        measure(items, tmp_path / "killed")
