@@ -15,6 +15,7 @@ from joblib import cpu_count
 
 from scripts.datalists import read_datalist, refusals_foreseen, write_datalist
 from scripts.errors import UserError, show_user_errors_in_one_line
+from scripts.files import write_whole
 
 from .auditing import AUDIT, audit_measured, datalist_hash
 from .findings import write_report
@@ -240,7 +241,7 @@ def _keep_aside(datalist: Path) -> None:
         mark = "before_cleaning" if number == 1 else f"before_cleaning_{number}"
         aside = datalist.with_name(f"{datalist.stem}.{mark}{datalist.suffix}")
         if not aside.exists():
-            aside.write_bytes(datalist.read_bytes())
+            write_whole(aside, datalist.read_bytes())
             return
         number += 1
 

@@ -229,7 +229,8 @@ class FeatureStore:
 
     A feature is found by the voxels that the encoder would see, so a scan has one entry whatever its name,
     folder and format, and a change of what comes before the encoder never finds an old one. A file is a
-    NumPy array and appears by an atomic rename; runs may share the folder, and an interrupted one goes on.
+    NumPy archive, appears whole, and its checksum is verified; runs may share the folder, and an interrupted
+    one goes on.
 
     Args:
         folder: made where it is missing; None keeps features in memory only.
