@@ -147,22 +147,24 @@ def read_archive(path: str | Path) -> io.BytesIO:
     return content
 
 
-def sweep_partials(folder: str | Path, alone: bool = False) -> None:
+def sweep_partials(folder: str | Path, alone: bool = False, below: bool = False) -> None:
     """Remove what killed processes left of files that they were about to write.
 
     Args:
-        folder: in which files are written; folders in it are not entered.
+        folder: in which files are written.
         alone: no other process writes here, as a lock says: all that is left is swept. Else what a living
             process of this machine began stays, and what another machine
             wrote within ten minutes.
+        below: enter the folders in it too, which others may share.
     """
     try:
-        found = [path for path in Path(folder).iterdir() if path.name.endswith(".partial")]
+        found = list(Path(folder).glob("**/*.partial" if below else "*.partial"))
     except OSError:
         return
     for path in found:
         begun = PARTIAL.fullmatch(path.name)
-        if begun and (alone or _is_abandoned(path, begun["host"], int(begun["process"]))):
+        own = alone and path.parent == Path(folder)
+        if begun and (own or _is_abandoned(path, begun["host"], int(begun["process"]))):
             _remove(path)
 
 

@@ -45,7 +45,7 @@ def hold_folder(folder: str | Path, name: str = LOCK, patience: float = 0.0) -> 
     handle, count = HELD.get(path, (-1, 0))
     if not count:
         handle = _taken(path, time.monotonic() + patience)
-        sweep_partials(path.parent, alone=name == LOCK)
+        sweep_partials(path.parent, alone=name == LOCK, below=name == LOCK)
     HELD[path] = handle, count + 1
 
 

@@ -1,5 +1,6 @@
 """What the configs of inference and evaluation are made of: the checkpoint decides, else their defaults."""
 
+import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from scripts.errors import UserError
 from scripts.files import sha256_of
 from scripts.journal import Journal
 from scripts.networks import place_network
+from scripts.scans import SALT
 from scripts.statistics import read_predictions
 from scripts.transforms import Region, ScanDataset, item_stamp, prepare
 from scripts.transforms import preprocessing as default_preprocessing
@@ -115,7 +117,22 @@ def journal_of_run(
     if predictor is None:
         return Journal(None, items, about=about)
     written = {"sinks": [type(sink).__name__ for sink in sinks]}
-    return Journal(output_dir, items, item_stamp, predictor.identity(explain) | written, overwrite, about)
+    journal = Journal(output_dir, items, item_stamp, predictor.identity(explain) | written, overwrite, about)
+    if len(journal.answered) < len(items) and SALT not in os.environ and _has_keys(journal):
+        print(
+            f"the keys of DICOM patients do not agree between the earlier answers and those to come, since "
+            f"their salt is kept nowhere; where that matters, set {SALT} and begin anew with --overwrite True"
+        )
+    return journal
+
+
+def _has_keys(journal: Journal) -> bool:
+    """Say whether an earlier answer names its patient by a key, as DICOM's are."""
+    return any(
+        row.get("patient") and not journal.items[index].get("patient")
+        for index in journal.answered
+        for row in journal.rows_of(index, "predictions.csv")
+    )
 
 
 def network_of_run(predictor: Predictor | None, device: torch.device) -> nn.Module:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch import distributed
 from scripts.checkpoints import CalibrationRecord, EnsembleFile, ModelFile
 from scripts.datalists import cross_validation_folds
 from scripts.files import write_json
+from scripts.locks import holding
 from scripts.report import write_report
 from scripts.statistics import Calibration, PredictionTable, average, fit_calibration, pool, read_table
 
@@ -52,8 +54,13 @@ def cross_validate(
         UserError: the datalist is not fit for it (see :func:`cross_validation_folds`), or another experiment
             began in the folder.
     """
-    output = Path(output_dir)
-    rank, processes = process_rank(), _take_device()
+    output, rank = Path(output_dir), process_rank()
+    with holding(output) if rank == 0 else nullcontext():
+        _cross_validate(experiment, output, rank, flips, report)
+
+
+def _cross_validate(experiment: Experiment, output: Path, rank: int, flips: bool, report: bool) -> None:
+    processes = _take_device()
     indices = cross_validation_folds(experiment.datalist, **experiment.labels)
     claim_folder(output, experiment, write=rank == 0)
     flips = flips and bool(experiment.lists()["test"])

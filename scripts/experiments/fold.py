@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ __all__ = ["Fold", "count_parameters", "predict", "read_checked"]
 
 PARTS = {"select": "validation.csv", "report": "held_out.csv", "test": "test.csv"}
 FLIPS = "recipe_flips.yaml"
+SCRATCH = "predicting_"
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,9 @@ def predict(
         UserError: as :func:`read_checked`; or a scan taught the checkpoint.
     """
     overrides = {("reported" if key == "data" else key): value for key, value in source.items()}
-    with tempfile.TemporaryDirectory(dir=checkpoint.parent) as scratch:
+    for left in checkpoint.parent.glob(f"{SCRATCH}*"):  # by a run that was killed
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=checkpoint.parent) as scratch:
         workflow = experiment.evaluation(overlays, output_dir=scratch, ckpt_path=str(checkpoint), **overrides)
         if not unseen:
             workflow.parser["seen"] = ""

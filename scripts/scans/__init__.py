@@ -10,7 +10,7 @@ from .formats import DICOM, FORMATS, PICTURE_ENDINGS, Format, formats_of, is_pic
 from .grey import check_window
 from .header import read_header
 from .lungs import Lungs, enclosed_air, find_lungs
-from .patient_keys import PatientKeys, share_patient_salt
+from .patient_keys import SALT, PatientKeys, share_patient_salt
 from .reading import ScanReader, read_checked_scan, read_scan, series_files
 from .refusal import CODES, RefusedScan
 from .resampling import resample
@@ -27,6 +27,7 @@ __all__ = [
     "FLAGS",
     "FORMATS",
     "PICTURE_ENDINGS",
+    "SALT",
     "DeclarableFields",
     "Declaration",
     "Format",

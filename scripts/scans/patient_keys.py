@@ -7,7 +7,7 @@ import secrets
 
 from scripts.processes import gather
 
-__all__ = ["PatientKeys", "share_patient_salt"]
+__all__ = ["SALT", "PatientKeys", "share_patient_salt"]
 
 SALT = "PATIENT_SALT"  # environment variable: what is typed as an option stands in the list of processes
 
