@@ -14,7 +14,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from scripts.explanation import draw_overlay, save_heat_map, save_overlay
-from scripts.files import write_json
+from scripts.files import write_json, write_nifti
 from scripts.growing_table import GrowingTable, Row
 from scripts.journal import Journal
 from scripts.processes import rank
@@ -254,9 +254,7 @@ class GridFiles:
             hounsfield = from_window(answer.grid, answer.window).round().to(torch.int16).numpy()
             image = nibabel.Nifti1Image(hounsfield, np.asarray(answer.geometry.grid_affine, dtype=float))
             image.header.set_xyzt_units("mm")
-            path = self.folder / "grids" / f"{answer.stem}.nii.gz"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            nibabel.save(image, path)
+            write_nifti(self.folder / "grids" / f"{answer.stem}.nii.gz", image)
 
     def finish(self) -> None:
         """Nothing to end."""
