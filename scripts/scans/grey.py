@@ -42,10 +42,15 @@ def grey_to_hounsfield(volume: Volume, declared: Declaration, name: str) -> Volu
             f"window; correct grey_range, or drop intensity and window if these are HU",
         )
     bottom, scale = level - width / 2, width / (white - black)
+
+    def undo(grey: np.ndarray) -> np.ndarray:
+        inside = grey.astype(np.float32).clip(black, white)
+        return np.round((inside - black) * scale + bottom).clip(-32768, 32767).astype(np.int16)
+
+    table = undo(np.arange(256)) if volume.voxels.dtype == np.uint8 else None
     voxels = np.empty_like(volume.voxels, dtype=np.int16)
     for grey, hounsfield in zip(volume.voxels.T, voxels.T, strict=True):  # a slice at a time
-        inside = grey.astype(np.float32).clip(black, white)
-        hounsfield[...] = np.round((inside - black) * scale + bottom).clip(-32768, 32767)
+        hounsfield[...] = undo(grey) if table is None else table[grey]
     flags = (*volume.flags, "windowed")
     return replace(volume, voxels=voxels, flags=flags, hounsfield=(bottom, bottom + width))
 

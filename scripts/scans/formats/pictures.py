@@ -111,8 +111,11 @@ def _grey(picture: Any, name: str) -> np.ndarray:
     if picture.mode in DEEP_MODES:
         levels = np.asarray(picture)
         return levels.astype(np.int16 if levels.min() < 0 else np.uint16)
-    colours = np.asarray(picture.convert("RGB")).astype(np.int16)
-    if np.mean(np.ptp(colours, axis=2) > COLOURED) > 0.01:
+    if picture.mode == "L":
+        return np.asarray(picture)
+    red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")), 2, 0)
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    if np.mean(spread > COLOURED) > 0.01:
         raise RefusedScan("not_ct", name, "coloured pictures; expected the grey slices of a CT")
     return np.asarray(picture.convert("L"))
 
