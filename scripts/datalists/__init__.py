@@ -2,12 +2,11 @@
 
 from .building import Marks, build_datalist, write_datalist
 from .classes import CLASSES, ClassLabels
-from .external import external_items
-from .folds import cross_validation_folds
 from .foreseen import refusals_foreseen, refusals_listed
 from .joining import join_datalists
 from .layouts import LAYOUTS, Request
-from .reading import class_names, fold_items, read_datalist
+from .parts import cross_validation_folds, external_items, fold_items
+from .reading import class_names, read_datalist
 from .splitting import SplitPlan, split_items
 
 __all__ = [

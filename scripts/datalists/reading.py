@@ -1,4 +1,4 @@
-"""datalist.json, read and checked: its classes, its lists, and its part in a run."""
+"""datalist.json, read and checked: its classes and its lists."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,12 @@ from scripts.scans import join_zip_path, split_zip_path
 
 from .classes import CLASSES, checked_class_names
 from .schema import load_datalist
-from .splitting import take_share
 
-__all__ = ["class_names", "fold_items", "read_datalist"]
+__all__ = ["class_names", "read_datalist"]
 
 ClassNames = Sequence[str] | Mapping[str, str]  # a list, or MONAI's channel_def
 LabelMapping = Mapping[Any, int | str | None]
 FILE_KEYS = ("image", "lobes", "lesions")
-SELECTION_SHARE = 0.1  # of the training patients, where the datalist has no validation list
 
 
 def class_names(
@@ -74,50 +72,6 @@ def read_datalist(
     if refuse_overlap:
         _check_patients(lists, path)
     return lists
-
-
-def fold_items(
-    path: str | Path,
-    fold: int | None = None,
-    audit_override: str | Sequence[str] = (),
-    label_mapping: LabelMapping | None = None,
-    classes: ClassNames | None = None,
-    selection_share: float = SELECTION_SHARE,
-) -> dict[str, list[dict[str, Any]]]:
-    """Return who is trained on, selected on and reported on.
-
-    With a fold k: train on the training folds other than k, select on ``validation``, report on
-    fold k. Without: train on all of ``training``, select on ``validation``, report on ``test``. A datalist
-    without ``validation`` gives up a tenth of the patients who would be trained on, always the same ones.
-
-    Args:
-        path: a ``datalist.json``.
-        fold: index of the fold that is held out and reported, or None.
-        audit_override: hard errors of an audit that the user takes responsibility for; with
-            ``patient_overlap`` among them, patients on both sides of a split are not refused.
-        label_mapping: see :class:`ClassLabels`.
-        classes: that ``label`` is an index of; by default as :func:`class_names` has it.
-        selection_share: of the training patients, where the datalist has no ``validation``; 0: none.
-
-    Returns:
-        ``{"train": [...], "select": [...], "report": [...], "test": [...]}``.
-
-    Raises:
-        UserError: as :func:`read_datalist`; or the fold is not in the file, or there are too few patients
-            to select on.
-    """
-    lists = read_datalist(path, "patient_overlap" not in audit_override, label_mapping, classes)
-    train, report = lists["training"], lists["test"]
-    if fold is not None:
-        folds = sorted({item["fold"] for item in train if "fold" in item})
-        if fold not in folds:
-            raise UserError(f"{path}: fold {fold!r} is not in the training list, which has folds {folds}")
-        report = [item for item in train if item.get("fold") == fold]
-        train = [item for item in train if item.get("fold") != fold]
-    select = lists["validation"]
-    if not select and train:
-        train, select = take_share(train, selection_share, seed=0)
-    return {"train": train, "select": select, "report": report, "test": lists["test"]}
 
 
 def _placed(item: dict[str, Any], folder: Path) -> dict[str, Any]:
