@@ -26,9 +26,9 @@ MEANING = {
 }
 NOTES = [
     "COVID-CTset has up to three reconstructions of each patient's scan: --one_scan_per_patient keeps one",
-    "COVID-CTset's values are stored ones: HU + 1024, declared as a window of 8191 HU",
+    "COVID-CTset's values are stored ones: HU + 1024, declared as a window of 12287 HU",
 ]
-STORED = {"intensity": "windowed", "grey_range": [0, 8191], "window": [3071.5, 8191.0]}  # HU = stored - 1024
+STORED = {"intensity": "windowed", "grey_range": [-4096, 8191], "window": [1023.5, 12287.0]}  # HU + 1024
 NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
 
 

@@ -59,7 +59,7 @@ def collect_ct_rate(request: Request) -> Collection:
                 "patient": f"{SOURCE}-{'_'.join(stem.split('_')[:2])}",
                 "source": SOURCE,
                 "label_source": "report",
-                "findings": findings,
+                "findings": ", ".join(findings),
                 "list": list_,
             }
             collection.items.append(item | people.get(stem, {}))

@@ -53,7 +53,7 @@ def test_findings_become_the_classes_that_the_mapping_names(root):
         ("train_2_a_1.nii.gz", 1, "ct_rate-train_2", "training"),
         ("valid_1_a_1.nii.gz", 1, "ct_rate-valid_1", "validation"),
     ]
-    assert collection.items[3]["findings"] == ["Lung opacity", "Pleural effusion", "Consolidation"]
+    assert collection.items[3]["findings"] == "Lung opacity, Pleural effusion, Consolidation"
     assert (collection.items[0]["age"], collection.items[0]["sex"]) == (36, "F")
     assert (
         collection.label_meaning["ct_rate"]["1"] == "consolidation, drawn from the report by a language model"
