@@ -6,10 +6,10 @@
 # CUDA runs with `--gpus all` and the NVIDIA container toolkit. --shm-size: processes that load scans hand them over in
 # /dev/shm, where Docker gives 64 MB; without the flag add `--num_workers 0`.
 ARG BASE=debian:bookworm-slim
-# hadolint ignore=DL3006
 FROM ${BASE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
+# The base's tag fixes its packages: a version pinned here would not be found in the other base.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3-venv \

@@ -12,7 +12,7 @@ empty :=
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format configs bench encoder clean
+.PHONY: help demo pictures test test-slow check format configs bench encoder clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -43,6 +43,21 @@ endif
 	@echo "demo/answers*/predictions.csv   answers for new scans; learnt from phantoms, so without any clinical meaning"
 	@echo "demo/lobes/lobes.csv            volumes of the lobes found in the new phantoms; label maps in demo/lobes/lobes"
 	@echo "demo/run/tensorboard            curves: .venv/bin/tensorboard --logdir demo/run/tensorboard"
+
+BROWSER ?= chromium
+MODEL ?= demo/run/model.pt
+SHOWN := $(CHEST_CT_DATA)/lidc/derived/LIDC-IDRI-0001_1.8x1.8x3mm.nii.gz
+pictures: $(READY)  ## draw the pictures of README.md and docs/tutorial.md, by the demo's network of a real scan
+	rm -rf results/pictures
+	$(RUN) inference --config_file configs/inference.yaml --scans $(SHOWN) --ckpt_path $(MODEL) \
+		--output_dir results/pictures --explain True
+	.venv/bin/python -m scripts view results/pictures --scans $(SHOWN)
+	.venv/bin/python -m scripts preview $(SHOWN) --output_dir results/pictures
+	cp results/pictures/heat_maps/0000_*.png docs/images/answer_lidc_0001.png
+	cp results/pictures/001_*.png docs/images/preview_lidc_0001.png
+	$(BROWSER) --headless --no-sandbox --enable-unsafe-swiftshader --use-angle=swiftshader --hide-scrollbars \
+		--window-size=1200,800 --virtual-time-budget=60000 --screenshot=docs/images/view_lidc_0001.png \
+		"file://$(CURDIR)/results/pictures/view/index.html"
 
 test: $(READY)  ## the tests that take seconds; minutes on 2 cores
 	.venv/bin/python -m pytest -m "not slow" -n 2 --dist loadfile

@@ -1,7 +1,11 @@
 """The Dockerfile, judged without Docker: its instructions, and what the builder is sent."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
@@ -14,6 +18,14 @@ INSTRUCTIONS = [
 
 def of(kind):
     return [rest for name, rest in INSTRUCTIONS if name == kind]
+
+
+def test_hadolint_finds_nothing():
+    hadolint = Path(sys.prefix, "bin", "hadolint")
+    if not hadolint.is_file():
+        pytest.skip("hadolint is not installed: pip install -r requirements-dev.txt")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_base_is_an_argument_whose_default_has_a_tag():
