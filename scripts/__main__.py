@@ -1,12 +1,10 @@
 """The bundle's tools: ``python -m scripts TOOL [arguments]``; ``TOOL --help`` says what one takes."""
 
 import importlib
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from scripts import bundle_root
+from scripts import bundle_version
 
 __all__ = ["TOOLS", "main"]
 
@@ -48,9 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     name, *own = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name == "--version":
-        print(
-            json.loads(Path(bundle_root(), "configs", "metadata.json").read_text(encoding="utf-8"))["version"]
-        )
+        print(bundle_version())
         return
     if name in TOOLS:
         sys.argv = [f"python -m scripts {name}", *own]

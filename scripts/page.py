@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts import bundle_version
 from scripts.files import write_whole
 
 __all__ = ["JOIN", "colour", "interval_text", "spread_text", "write_page"]
@@ -46,7 +47,9 @@ def write_page(
         "base64": lambda content: base64.b64encode(content).decode(),
     }  # fmt: skip
     page = _Page(title, subtitle)
-    text = environment.get_template(Path(template).name).render(page=page, **content)
+    text = environment.get_template(Path(template).name).render(
+        page=page, version=bundle_version(), **content
+    )
     write_whole(path, text)
 
 

@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 from scripts import bundle_root
+from scripts.__main__ import main
+from scripts.page import write_page
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -41,11 +43,16 @@ def test_this_python_is_one_that_the_project_allows():
     assert sysconfig.get_python_version() + ".0" in specifiers.SpecifierSet(PROJECT["requires-python"])
 
 
-def test_the_version_stands_once_and_is_shown_everywhere():
+def test_the_version_stands_once_and_is_shown_everywhere(tmp_path, capsys):
     version = json.loads((ROOT / "configs" / "metadata.json").read_text())["version"]
     assert "version" in PROJECT["dynamic"]
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
     assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text()
+    (tmp_path / "empty.html").write_text('{% extends "page.html" %}')
+    write_page(tmp_path / "page.html", tmp_path / "empty.html", "title")
+    assert f"Bundle {version}." in (tmp_path / "page.html").read_text()
+    main(["--version"])
+    assert capsys.readouterr().out == f"{version}\n"
 
 
 def test_public_ci_and_pre_commit_run_what_contributors_run():

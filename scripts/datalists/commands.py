@@ -162,7 +162,7 @@ def _join(options: argparse.Namespace) -> None:
     print("\n".join(_summary(content)))
     print(options.output)
     if options.audit != "none":
-        from scripts.__main__ import main as run_tool  # the tools import this room
+        from scripts.__main__ import main as run_tool  # which imports this room
 
         run_tool(["audit", str(options.output), *(["--headers"] if options.audit == "headers" else [])])
 

@@ -5,12 +5,11 @@ python -m scripts.delivery.dicom --series DICOM_FOLDER --lobes lobes.nii.gz --ou
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scripts import bundle_root
+from scripts import bundle_version
 from scripts.errors import show_user_errors_in_one_line
 from scripts.files import write_whole
 from scripts.lobes import LABEL_TABLES, LobeSegmenter
@@ -34,9 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="the DICOM file to write")
     options = parser.parse_args(arguments)
     show_user_errors_in_one_line()
-    version = json.loads(Path(bundle_root(), "configs", "metadata.json").read_text(encoding="utf-8"))[
-        "version"
-    ]
+    version = bundle_version()
     source = read_source(options.series)
     lobes = read_mask(source, options.lobes, options.labels)
     if options.lobe_ckpt_path:
