@@ -1,5 +1,6 @@
 """What a datalist.json may hold, and everything that is wrong in one, at once."""
 
+import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,15 @@ from .classes import CLASSES, ClassLabels, whole_label
 __all__ = ["LISTS", "Content", "load_datalist"]
 
 LISTS = ("training", "validation", "test")
+KNOWN = (*LISTS, "classes")  # further fields, such as name and licence, are kept as they are
+NICKNAMES = {
+    "train": "training",
+    "trn": "training",
+    "val": "validation",
+    "dev": "validation",
+    "testing": "test",
+}
+ITEM = '{"image": PATH, "label": CLASS, "patient": NAME}'
 SHOWN = 10  # errors that a message names
 
 
@@ -42,7 +52,7 @@ def _refuse(message: str) -> Any:
     raise ValueError(message)
 
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]  # no path has a NUL
 
 
 class Item(DeclarableFields):
@@ -113,10 +123,12 @@ def load_datalist(
         labels.check_keys([item.get("label") for item in _items(content)])
     except UserError as error:
         problems.append(str(error))
+    problems += _misread(content)
     try:
         read = Lists.model_validate(content, context=labels)
     except ValidationError as error:
-        problems += _grouped(wrong_fields(error, Item, content), content)
+        wrong = wrong_fields(error, Item, content)
+        problems += _grouped({at: text for at, text in wrong.items() if _is_in_item(at, content)}, content)
     if labels is None or problems:
         raise UserError(_summary(path, problems))
     return Content(
@@ -126,7 +138,7 @@ def load_datalist(
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(read_text(path), object_pairs_hook=_each_once)
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; --dataset_dir is the folder that holds datalist.json "
@@ -140,7 +152,47 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):
         raise UserError(f'{path}: not a datalist; expected {{"training": [...], ...}}')
+    if content and not content.keys() & {*KNOWN} and not _misread(content):
+        raise UserError(f"{path}: no list of scans; expected one or more of {', '.join(LISTS)}")
     return content
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, unless it has a field twice, of which Python would drop the first in silence."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        _refuse(f"the field {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return content
+
+
+def _misread(content: dict[str, Any]) -> list[str]:
+    """Name lists that are none, and fields that nothing reads though they hold scans or almost a list's name."""
+    problems = []
+    for key, value in content.items():
+        alike = difflib.get_close_matches(key.casefold(), KNOWN, n=1, cutoff=0.75)
+        if key in LISTS:
+            problems += _misshapen(key, value)
+        elif key not in KNOWN and ((alike and isinstance(value, (list, dict))) or _holds_scans(value)):
+            meant = NICKNAMES.get(key.casefold(), *alike) if alike or key.casefold() in NICKNAMES else None
+            advice = f"did you mean {meant!r}?" if meant else f"the lists are {', '.join(LISTS)}"
+            problems.append(f"nothing reads the field {key!r}; {advice}")
+    return problems
+
+
+def _misshapen(name: str, value: Any) -> list[str]:
+    if not isinstance(value, list):
+        return [f"{name}: {_shown(value)}; expected a list of scans, each {ITEM}"]
+    wrong = [place for place, item in enumerate(value) if not isinstance(item, dict)]
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    return [f"{name}[{wrong[0]}]: {_shown(value[wrong[0]])}; expected {ITEM}{more}"] if wrong else []
+
+
+def _holds_scans(value: Any) -> bool:
+    """Say whether a list has scans in it, or a section such a list."""
+    if isinstance(value, dict):
+        return any(isinstance(inner, list) and _holds_scans(inner) for inner in value.values())
+    return isinstance(value, list) and any(isinstance(item, dict) and "image" in item for item in value)
 
 
 def _items(content: dict[str, Any]) -> list[dict[str, Any]]:
@@ -157,6 +209,12 @@ def _normal(items: list[Item], written: list[dict[str, Any]]) -> list[dict[str, 
     return normal
 
 
+def _is_in_item(place: tuple[int | str, ...], content: dict[str, Any]) -> bool:
+    """Say whether an error is one of an item's fields; what is no item at all is named already."""
+    name, *rest = place
+    return bool(rest) and isinstance(content[str(name)][rest[0]], dict)
+
+
 def _grouped(wrong: dict[tuple[int | str, ...], str], content: dict[str, Any]) -> list[str]:
     """Return a line for each kind of error: the first place that it has, and how many others have it."""
     places: dict[str, list[tuple[int | str, ...]]] = {}
@@ -170,12 +228,16 @@ def _grouped(wrong: dict[tuple[int | str, ...], str], content: dict[str, Any]) -
 
 def _place(place: tuple[int | str, ...], content: dict[str, Any]) -> str:
     """Return ``training[3] (scans/a.nii.gz): ``, as far as it goes."""
-    name, *rest = place
-    if not rest:
-        return f"{name}: "
-    item = content[str(name)][rest[0]]
-    image = item.get("image") if isinstance(item, dict) else None
-    return f"{name}[{rest[0]}]" + (f" ({image}): " if isinstance(image, str) else ": ")
+    name, index = place[:2]
+    image = content[str(name)][index].get("image")
+    shown = image.encode(errors="backslashreplace").decode() if isinstance(image, str) else None
+    return f"{name}[{index}]" + (f" ({shown}): " if shown else ": ")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as the file has it, cut where it is long."""
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _summary(path: Path, problems: list[str]) -> str:

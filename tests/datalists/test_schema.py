@@ -101,8 +101,8 @@ def test_all_errors_are_named_at_once(write):
     assert lines[0] == "7 kinds of errors:"
     assert [line.strip().partition(":")[0] for line in lines[1:]] == [
         'classes ["one"]; there is nothing to tell apart',
-        "training[0] (a.nii.gz)",
         "training[1]",
+        "training[0] (a.nii.gz)",
         "training[2] (c.nii.gz)",
         "training[2] (c.nii.gz)",
         "test[0] (d.nii)",
@@ -181,3 +181,37 @@ def test_a_fold_is_read_as_the_classes_that_its_network_has(write):
     assert [i["label"] for i in parts["report"]] == [0] * 4  # none; moderate is left out
     assert [i["label"] for i in parts["train"]] == [0, 1] * 4
     assert parts["select"][0]["label"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"train": [item()]}, "nothing reads the field 'train'; did you mean 'training'?"),
+        (
+            {"training": [item()], "val": [item()]},
+            "nothing reads the field 'val'; did you mean 'validation'?",
+        ),
+        ({"Test": []}, "nothing reads the field 'Test'; did you mean 'test'?"),
+        ({"class": ["a", "b"], "test": []}, "nothing reads the field 'class'; did you mean 'classes'?"),
+        (
+            {"data": {"one": [item()]}},
+            "nothing reads the field 'data'; the lists are training, validation, test",
+        ),
+        ({"name": "mine"}, "no list of scans; expected one or more of training, validation, test"),
+        ({"training": {"a": item()}}, 'training: {"a": {"image": '),
+        ({"test": None}, "test: null; expected a list of scans"),
+        ({"test": [item(), "b.nii", None]}, 'test[1]: "b.nii"; expected {"image": PATH, '),
+        ({"test": [{**item(), "image": ["a", "b"]}]}, "test[0]: image is \"['a', 'b']\"; expected a path"),
+        ({"test": [{**item(), "image": "a\0.nii"}]}, "expected a path relative to the datalist's folder"),
+        ({"test": [{**item(), "image": "\ud800"}]}, "test[0] (\\ud800): image is "),
+        ('{"test": [], "test": []}', "the field 'test' is there twice"),
+    ],
+)
+def test_a_malformed_datalist_is_named_in_one_line(write, content, message):
+    said = complaint(write(content))
+    assert message in said and "\n" not in said and said.encode()
+
+
+def test_fields_of_other_formats_are_no_lists(write):
+    decathlon = {"numTraining": 1, "numTest": 0, "labels": {"0": "a", "1": "b"}, "modality": {"0": "CT"}}
+    assert read_datalist(write({**decathlon, "test": [item()]}))["test"]
