@@ -1,14 +1,18 @@
 """The bundle's tools: ``python -m scripts TOOL [arguments]``; ``TOOL --help`` says what one takes."""
 
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
 
 from scripts import bundle_version
 
+from scripts.errors import show_user_errors_in_one_line
+
 __all__ = ["TOOLS", "main"]
 
 TOOLS = {  # name: its module, whose `main` reads `sys.argv`; and what it is for
+    "run": ("scripts.command_line", "what `python -m monai.bundle run` runs, with every mistake in one line"),
     "describe": (
         "scripts.checkpoints.describing",
         "say what a checkpoint from elsewhere is: write its model file",
@@ -50,12 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if name in TOOLS:
         sys.argv = [f"python -m scripts {name}", *own]
+        show_user_errors_in_one_line()
         raise SystemExit(importlib.import_module(TOOLS[name][0]).main())
     print("usage: python -m scripts TOOL [arguments]\n       python -m scripts --version\n\ntools:")
     for tool, (_, purpose) in TOOLS.items():
         print(f"  {tool:20}{purpose}")
     if name not in ("-h", "--help"):
-        print(f"error: no tool {name!r}", file=sys.stderr)
+        alike = difflib.get_close_matches(name, TOOLS, n=1)
+        meant = f"; did you mean {alike[0]}?" if alike else ""
+        print(f"error: no tool {name!r}{meant}", file=sys.stderr)
         raise SystemExit(2)
 
 

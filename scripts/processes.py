@@ -1,7 +1,12 @@
-"""Several processes that work as one: what ``torchrun`` starts, on one machine or on many."""
+"""Several processes: those that ``torchrun`` starts and that work as one, and those that load scans."""
 
+import math
 import os
+import shutil
+import sys
+from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,9 +14,38 @@ import torch.distributed as dist
 
 from scripts.errors import UserError
 
-__all__ = ["gather", "join_processes", "local_device", "rank", "world_size"]
+__all__ = ["gather", "join_processes", "loading_processes", "local_device", "rank", "world_size"]
 
+SHARED_MEMORY = Path("/dev/shm")
 PATIENCE = timedelta(hours=6)  # a process may wait for another that reads more or larger scans
+
+
+def loading_processes(wanted: int, batch_size: int, spatial_shape: Sequence[int]) -> int:
+    """Return how many processes may load scans: those wanted, or none where their batches have no room.
+
+    They hand batches over in shared memory, of which Docker gives a container 64 MB; a process that finds it
+    full dies. Without them this process loads the scans itself, and a line says so.
+
+    Args:
+        wanted: processes.
+        batch_size: scans in a batch.
+        spatial_shape: voxels of a scan's grid, float32.
+    """
+    if not wanted or not SHARED_MEMORY.is_dir():
+        return wanted
+    waiting = (2 * wanted + 2) * int(
+        os.environ.get("LOCAL_WORLD_SIZE", "1")
+    )  # two batches each, and two in use
+    needed = waiting * batch_size * math.prod(spatial_shape) * 4
+    free = shutil.disk_usage(SHARED_MEMORY).free
+    if needed <= free:
+        return wanted
+    print(
+        f"note: {SHARED_MEMORY} has {free // 10**6} MB free, and {wanted} processes that load scans may need "
+        f"{needed // 10**6}: this process loads them, more slowly (docker run --ipc=host gives room)",
+        file=sys.stderr,
+    )
+    return 0
 
 
 def join_processes() -> None:

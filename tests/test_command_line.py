@@ -1,113 +1,241 @@
 import json
-import subprocess
+import os
 import sys
 from pathlib import Path
 
 import pytest
+from forked_command import run_command
+from monai.bundle import ConfigParser
 
-from scripts import bundle_root
-from scripts.command_line import CommandLine, begin_run
+from scripts import command_line
+from scripts.command_line import PROGRAM, CommandLine, base_configs, begin_run, find_config
 from scripts.errors import UserError
 
 MONAI = str(Path("site-packages", "monai", "bundle", "__main__.py"))
 KNOBS = """
 bundle_root: .  # as every base has it
 max_epochs: 300
-num_workers: null
-window: [-500, 1500]
-learning_rate: 1.0e-3
-seed: 0
 amp: false
-device: cpu
-network: {_target_: x}
+device: cuda
 scans: []
+output_dir: out
+places: [$@output_dir + '/a', "@scans"]
+begin: {_target_: scripts.command_line.begin_run}
 """
 
 
 @pytest.fixture
-def begin(tmp_path, monkeypatch):
-    """Return a function that begins the run of a command line with some flags."""
+def configs(tmp_path, monkeypatch):
+    """A base, its metadata, and an overlay; the working directory is theirs."""
     (tmp_path / "a.yaml").write_text(KNOBS)
+    (tmp_path / "over.yaml").write_text("max_epochs: 4")
     (tmp_path / "metadata.json").write_text("{}")
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
-
-    def begin(*flags, program=MONAI):
-        arguments = [program, "run", "training", "--config_file", str(tmp_path / "a.yaml"), *flags]
-        monkeypatch.setattr(sys, "argv", arguments)
-        begin_run()
-
-    return begin
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
+def line(*words, program=PROGRAM):
+    start = [program] if program == PROGRAM else [program, "run"]
+    return CommandLine.of([*start, "training", "--config_file", "a.yaml", *words])
+
+
+@pytest.mark.parametrize("program", [PROGRAM, MONAI])
 @pytest.mark.parametrize(
-    ("flags", "message"),
+    ("words", "read"),
     [
-        (["--max_epoch", "5"], r"--max_epoch: no such key in .*a\.yaml; did you mean --max_epochs\?"),
-        (["--netwrk::depth", "5"], r"did you mean --network::depth\?"),
-        (["--xyz", "5"], "flags are the keys at the top of these files"),
-        (["--max_epochs", "0"], "--max_epochs 0: a whole number, 1 or more, is expected"),
-        (["--max_epochs", "many"], "--max_epochs many: a whole number, 1 or more, is expected"),
-        (["--max_epochs", "2.5"], "--max_epochs 2.5: a whole number, 1 or more, is expected"),
-        (["--num_workers", "-1"], "--num_workers -1: a whole number, 0 or more, is expected"),
-        (["--window", "abc"], r"--window abc: a list such as \[-500, 1500\] is expected"),
-        (["--learning_rate", "fast"], "--learning_rate fast: a number is expected"),
-        (["--seed", "1.5"], "--seed 1.5: a whole number is expected"),
-        (["--amp", "false"], "--amp false: True or False is expected"),
-        (["--device", "abacus"], "--device abacus: a device of this machine, such as cpu is expected"),
+        (["--output_dir", "20240501"], {"output_dir": "20240501"}),
+        (["--output_dir=2024_01"], {"output_dir": "2024_01"}),
+        (["--output-dir", "1e5"], {"output_dir": "1e5"}),
+        (["--output_dir", "a#b"], {"output_dir": "a#b"}),
+        (["--scans", "['$x.nii','2024']"], {"scans": ["$x.nii", "2024"]}),
+        (["--scans", "[$x.nii, b.nii]"], {"scans": ["$x.nii", "b.nii"]}),
+        (["--scans", "a,b.nii"], {"scans": "a,b.nii"}),
+        (["--ckpt_path", "None"], {}),
+        (["--max_epochs", "5", "--amp"], {"max_epochs": 5, "amp": True}),
+        (["--train::x", "[1,2]", "-h"], {"train::x": [1, 2], "help": True}),
     ],
 )
-def test_a_flag_that_would_not_do_what_it_says_is_refused(begin, flags, message):
-    with pytest.raises(UserError, match=message):
-        begin(*flags)
+def test_names_are_read_as_typed_and_the_rest_as_monai_does(configs, program, words, read):
+    found = line(*words, program=program)
+    assert (found.overrides, found.files, found.options) == (read, ("a.yaml",), {"run_id": "training"})
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ["--max_epochs=5", "--num_workers", "0", "--amp", "True", "--learning_rate", "1"],
-        ["--window", "[-600,1500]", "--seed", "$1 + 1", "--network", "@other", "--max_epochs", "%b.yaml::n"],
-        ["--network::_target_", "y", "--network::depth", "5", "--scans", "one.nii", "--_meta_::version", "2"],
-        ["--logging_file", "None", "--tracking", "mlflow", "--window", "None"],
-    ],
-)
-def test_other_flags_pass(begin, flags):
-    begin(*flags)
-
-
-def test_a_program_that_hosts_the_bundle_keeps_its_own_arguments(begin):
-    begin("--max_epoch", "5", program="server.py")
-
-
-def test_flags_in_a_file_of_arguments_are_held_to_the_same(begin, tmp_path):
-    (tmp_path / "arguments.json").write_text(json.dumps({"max_epoch": 5}))
-    with pytest.raises(UserError, match="did you mean --max_epochs"):
-        begin("--args_file", str(tmp_path / "arguments.json"))
-
-
-def test_what_the_command_line_gives_outweighs_the_file_of_arguments(tmp_path):
-    (tmp_path / "arguments.json").write_text(
-        json.dumps({"config_file": "a.yaml", "seed": 1, "max_epochs": 2})
+def test_flags_in_a_file_of_arguments_are_outweighed_by_those_typed(configs):
+    (configs / "arguments.json").write_text(
+        json.dumps({"config_file": "a.yaml", "output_dir": 1, "max_epochs": 2})
     )
-    line = CommandLine.of([MONAI, "run", "--args_file", str(tmp_path / "arguments.json"), "--seed", "3"])
-    assert line.files == ("a.yaml",) and line.overrides == {"seed": 3, "max_epochs": 2}
+    found = CommandLine.of([MONAI, "run", "--args_file", "arguments.json", "--max_epochs", "3"])
+    assert found.files == ("a.yaml",) and found.overrides == {"output_dir": "1", "max_epochs": 3}
+
+
+def test_what_the_shell_makes_of_a_pattern_is_a_list_of_names(configs):
+    assert line("--scans", "a.nii", "b c.nii", "--amp").overrides == {
+        "scans": ["a.nii", "b c.nii"],
+        "amp": True,
+    }
+    with pytest.raises(
+        UserError, match=r"""--scans has 2 words; quote them: --scans "\['a.nii','b.nii'\]\""""
+    ):
+        line("--scans", "a.nii", "b.nii", program=MONAI)
+
+
+def test_a_run_may_be_named_after_the_flags():
+    assert (
+        CommandLine.of([MONAI, "run", "--config_file", "a.yaml", "training"]).options["run_id"] == "training"
+    )
 
 
 @pytest.mark.parametrize(
-    ("names", "message"),
+    ("words", "message"),
     [
-        (["recipe_sa_66", "train"], "comes before its base"),
-        (["train", "inference"], "are both bases; name one of them"),
-        pytest.param(
-            ["recipe_demo"],
-            "an overlay alone",
-            marks=pytest.mark.xfail(reason="MONAI finds no run in it, and stops before any of our code runs"),
-        ),
+        (["--output_dir", "my", "run"], "'run' belongs to no flag; a value with blanks is quoted"),
+        (["--output_dir"], "--output_dir: a name is expected after it"),
     ],
 )
-def test_configs_in_the_wrong_order_end_the_command_in_one_line(names, message, tmp_path):
-    files = str([f"configs/{name}.yaml" for name in names])
-    command = [sys.executable, "-m", "monai.bundle", "run", "training", "--config_file", files]
-    command += ["--output_dir", str(tmp_path)]
-    done = subprocess.run(command, cwd=bundle_root(), capture_output=True, text=True, check=False)
+def test_a_word_too_many_or_too_few_is_named(configs, words, message):
+    with pytest.raises(UserError, match=message):
+        line(*words)
+
+
+def test_other_programs_have_arguments_of_their_own():
+    assert CommandLine.of(["server.py", "run", "--config_file", "a.yaml"]) is None
+    assert CommandLine.of([MONAI, "verify_metadata", "--config_file", "a.yaml"]) is None
+
+
+@pytest.mark.parametrize("name", ["demo", "recipe_demo", "recipe_demo.yaml", "configs/recipe_demo.yaml"])
+def test_a_config_is_found_as_people_type_it(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert find_config(name).name == "recipe_demo.yaml"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("recipe_dmo", "recipe_dmo: no such config; did you mean recipe_demo"),
+        ("elsewhere/train.yaml", "elsewhere/train.yaml: no such config"),
+        ("..", r"\.\.: a folder; name a config in it"),
+    ],
+)
+def test_a_config_that_is_not_there_is_named_with_the_nearest(name, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message):
+        find_config(name)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [1\nb: }", "broken.yaml: not YAML"),
+        ("- a", "broken.yaml: not a config; expected keys and values"),
+        ("", "broken.yaml: not a config"),
+    ],
+)
+def test_a_config_that_cannot_be_read_is_named(configs, content, message):
+    (configs / "broken.yaml").write_text(content)
+    with pytest.raises(UserError, match=message):
+        CommandLine.of([PROGRAM, "--config_file", "a.yaml", "broken.yaml"]).pairs()
+
+
+def test_metadata_that_are_not_there_are_named(configs):
+    (configs / "metadata.json").unlink()
+    with pytest.raises(UserError, match=r"metadata.json: no such file or directory"):
+        line().pairs()
+
+
+def test_bases_are_what_stands_alone():
+    names = {file.stem for file in base_configs()}
+    assert {"train", "inference", "train_lobes", "inference_lobes", "cross_validate"} <= names
+    assert not any(name.startswith(("recipe_", "multi_gpu_")) for name in names)
+
+
+@pytest.fixture
+def run(configs, monkeypatch):
+    """Return a function that begins a run as MONAI does, and gives back its config."""
+
+    def run(*words, given):
+        monkeypatch.setattr(sys, "argv", [MONAI, "run", "training", "--config_file", "a.yaml", *words])
+        parser = ConfigParser()
+        parser.read_config("a.yaml")
+        parser.update(given)  # by Fire's reading
+        parser.get_parsed_content("begin")
+        return parser
+
+    return run
+
+
+def test_a_name_is_never_run_nor_read_otherwise(run):
+    name = '$__import__("os").system("touch PWNED")'
+    parser = run("--scans", f"['{name}','%a#1','@amp','b']", given={"scans": [name, "x", "@amp", "b"]})
+    assert parser.get_parsed_content("scans") == [name, "%a#1", "@amp", "b"]
+    assert parser.get_parsed_content("places")[1] == [name, "%a#1", "@amp", "b"]
+    assert not Path("PWNED").exists()
+
+
+def test_a_folder_of_digits_is_that_folder(run):
+    parser = run("--output_dir", "20240501", given={"output_dir": 20240501})
+    assert parser.get_parsed_content("places")[0] == "20240501/a"
+
+
+def test_words_for_devices_and_truth_mean_what_they_say(run):
+    parser = run("--device", "cpu", "--amp", "false", given={"device": "cpu", "amp": "false"})
+    assert parser.get_parsed_content("device").type == "cpu" and parser.get_parsed_content("amp") is False
+
+
+def test_a_config_that_a_run_makes_keeps_what_it_was_given(configs, monkeypatch):
+    (configs / "folds.yaml").write_text("bundle_root: .\nfolds: 5\noutput_dir: whole\n")
+    monkeypatch.setattr(sys, "argv", [MONAI, "run", "--config_file", "folds.yaml", "--output_dir", "mine"])
+    fold = ConfigParser({"output_dir": "fold", "begin": {"_target_": "scripts.command_line.begin_run"}})
+    fold.get_parsed_content("begin")
+    assert fold.get_parsed_content("output_dir") == "fold"
+
+
+def test_help_is_what_the_comments_say(run, capsys):
+    with pytest.raises(SystemExit) as end:
+        run("--help", given={"help": True})
+    assert not end.value.code and "--max_epochs  300" in capsys.readouterr().out
+
+
+def test_begin_run_leaves_other_programs_alone(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["server.py", "--max_epoch", "5"])
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    begin_run()
+
+
+@pytest.mark.parametrize(
+    ("module", "config", "message"),
+    [
+        ("monai.bundle", "['configs/recipe_sa_66.yaml','configs/train.yaml']", "comes before its base"),
+        (
+            "monai.bundle",
+            "['configs/train.yaml','configs/inference.yaml']",
+            "are both bases; name one of them",
+        ),
+        ("scripts", "recipe_demo", "an overlay alone"),
+        ("scripts", "multi_gpu_train,train", "comes before its base"),
+        ("scripts", "trian", "did you mean train"),
+    ],
+)
+def test_a_wrong_config_ends_the_command_in_one_line(module, config, message, tmp_path):
+    done = run_command([module, "run", "training", "--config_file", config, "--output_dir", tmp_path])
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert message in done.stderr.strip().splitlines()[-1]
+
+
+def test_the_front_end_runs_what_monai_runs(configs):
+    (configs / "run.yaml").write_text(
+        "bundle_root: .\nscans: []\ntraining:\n- {_target_: scripts.command_line.begin_run}\n"
+        "- $print('seen', @scans)\n"
+    )
+    words = ["--config_file", "run.yaml", "--scans", "$a#1.nii", "b.nii"]
+    environment = {**os.environ, "PYTHONPATH": command_line.bundle_root()}
+    done = run_command(["scripts", "run", "training", *words], cwd=configs, env=environment)
+    assert "seen ['$a#1.nii', 'b.nii']" in done.stdout and done.returncode == 0
+    done = run_command(["scripts", "run", "trainig", *words], cwd=configs, env=environment)
+    assert "error: trainig: no such run in run.yaml; expected training" in done.stderr
+
+
+def test_without_a_config_the_front_end_lists_them():
+    done = run_command(["scripts", "run", "--help"])
+    assert "train.yaml" in done.stdout and "usage: python -m scripts run RUN" in done.stdout
+    assert run_command(["scripts", "run", "training"]).stderr.startswith("error: --config_file is missing")

@@ -1,7 +1,11 @@
+import shutil
+from types import SimpleNamespace
+
 import pytest
 import torch
 from several_processes import in_processes
 
+from scripts import processes
 from scripts.errors import UserError
 from scripts.processes import gather, join_processes, local_device, rank, world_size
 
@@ -33,3 +37,15 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(UserError, match="start 2"):
         local_device()
+
+
+@pytest.mark.parametrize(("free", "wanted", "given"), [(1000, 2, 2), (959, 2, 0), (959, 0, 0), (700, 1, 1)])
+def test_processes_load_scans_where_their_batches_have_room(
+    monkeypatch, tmp_path, capsys, free, wanted, given
+):
+    monkeypatch.setattr(processes, "SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    assert processes.loading_processes(wanted, 2, (4, 5, 1)) == given  # 160 bytes a batch, of which 6 or 4
+    assert bool(capsys.readouterr().err) == (given < wanted)
+    monkeypatch.setattr(processes, "SHARED_MEMORY", tmp_path / "none")
+    assert processes.loading_processes(wanted, 2, (4, 5, 1)) == wanted

@@ -8,14 +8,12 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from scripts import bundle_root
 from scripts.checkpoints import ModelFile, model_file_path, part_of
-from scripts.command_line import CommandLine
+from scripts.command_line import CommandLine, base_configs
 from scripts.errors import UserError
 
 __all__ = ["check_agreement", "is_stated"]
 
-BASES = ("inference.yaml", "train.yaml", "inference_lobes.yaml", "train_lobes.yaml")
 PARTS = {"network_def": "network", "region": "region"}
 MEANING = ("window", "spatial_shape", "classes", "class_names", "num_classes", *PARTS)
 
@@ -71,7 +69,7 @@ def _base(parser: ConfigParser) -> dict[str, Any]:
 @cache
 def _bases() -> list[dict[str, Any]]:
     """Read the bundle's bases, once a process."""
-    return [ConfigParser.load_config_file(Path(bundle_root(), "configs", name)) for name in BASES]
+    return [ConfigParser.load_config_file(file) for file in base_configs()]
 
 
 def _likeness(config: Mapping[str, Any], base: Mapping[str, Any]) -> int:

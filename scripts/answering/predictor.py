@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from scripts.errors import UserError
 from scripts.explanation import HeatMapMethod, default_method, explain, lobes_of, slice_curve
+from scripts.processes import loading_processes
 from scripts.scans import scan_items
 from scripts.statistics import Calibration, with_prior
 from scripts.transforms import ScanDataset, describe, preprocessing_digest
@@ -137,6 +138,7 @@ class Predictor:
         if not items:
             return
         data = ScanDataset(items, self.model.preprocessing, keep_refused=True)
+        workers = loading_processes(workers, batch_size, self.model.files[0].spatial_shape)
         for batch in DataLoader(data, batch_size, num_workers=workers, collate_fn=list):
             yield from self.answers(batch, self.raw(batch), explain)
 

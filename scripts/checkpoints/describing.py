@@ -9,7 +9,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.config_item import ComponentLocator
 
-from scripts.command_line import check_name, parsed_flags, running_config
+from scripts.command_line import PROGRAM, CommandLine, running_config
 from scripts.errors import UserError, show_user_errors_in_one_line
 from scripts.files import sha256_of
 from scripts.networks import read_state_dict
@@ -158,11 +158,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options, rest = parser.parse_known_args(arguments)
     show_user_errors_in_one_line()
-    files, flags = parsed_flags(["--config_file", options.config_file, *rest])
-    config = read_configs(files)
-    for flag in flags:
-        check_name(flag, config.get(), files)
-    config.update(pairs={**flags, "ckpt_path": ""})  # that of the bundle is another
+    command_line = CommandLine.of([PROGRAM, "--config_file", options.config_file, *rest])
+    assert command_line is not None
+    config = command_line.configs()
+    config.update(pairs={**command_line.pairs(), "ckpt_path": ""})  # that of the bundle is another
     config.parse(reset=True)
     described = describe(config)
     weights = read_state_dict(options.ckpt_path)

@@ -167,7 +167,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _misread(content: dict[str, Any]) -> list[str]:
-    """Name lists that are none, and fields that nothing reads though they hold scans or almost a list's name."""
+    """Name lists that are none, and fields that nothing reads though they look like lists of scans."""
     problems = []
     for key, value in content.items():
         alike = difflib.get_close_matches(key.casefold(), KNOWN, n=1, cutoff=0.75)

@@ -10,10 +10,10 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.transforms import Compose
 
 from scripts import bundle_root
-from scripts.command_line import check_name
+from scripts.command_line import find_config
 from scripts.datalists import CLASSES, class_names, fold_items, read_datalist
-from scripts.errors import UserError
 from scripts.files import write_whole
+from scripts.flags import check_name, is_name, literal
 
 __all__ = ["Experiment", "find_recipes"]
 
@@ -118,15 +118,14 @@ class Experiment:
 
     def _workflow(self, run_id: str, overlays: Sequence[str], **overrides: Any) -> ConfigWorkflow:
         files = [CONFIGS / "train.yaml", *self.recipes, *(CONFIGS / name for name in overlays)]
+        given = {**self.settings, "dataset_dir": self.dataset_dir, "cache_dir": self.cache_dir, **overrides}
         workflow = ConfigWorkflow(
             [str(file) for file in files],
             meta_file=str(CONFIGS / "metadata.json"),
             logging_file=False,  # a second logging config would silence the first
             run_id=run_id,
             workflow_type="train",
-            dataset_dir=str(self.dataset_dir),
-            cache_dir=str(self.cache_dir),
-            **{**self.settings, **overrides},
+            **{key: literal(str(value)) if is_name(key) else value for key, value in given.items()},
         )
         workflow.initialize()
         return workflow
@@ -142,14 +141,7 @@ def find_recipes(recipe: str | Path | Sequence[str | Path] | None) -> list[Path]
         UserError: there is no such file.
     """
     named = [] if recipe is None else [recipe] if isinstance(recipe, (str, Path)) else recipe
-    found = []
-    for name in map(Path, named):
-        places = [place for place in (name, CONFIGS / name.name) if place.is_file()]
-        if not places:
-            there = ", ".join(sorted(path.name for path in CONFIGS.glob("recipe_*.yaml")))
-            raise UserError(f"{name}: no such recipe; configs/ has {there}")
-        found.append(places[0].resolve())
-    return found
+    return [find_config(name, "recipe").resolve() for name in named]
 
 
 def _sha256(path: Path) -> str:

@@ -1,13 +1,12 @@
 """run.json: what a cross-validation was made from; another one does not go on in its folder."""
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from scripts.command_line import CommandLine
 from scripts.errors import UserError
 from scripts.files import write_json
 from scripts.training import describe_environment
@@ -83,7 +82,7 @@ def complete_record(folder: Path, experiment: Experiment, folds: dict[int, dict[
         "recipes": [str(recipe) for recipe in experiment.recipes],
         "seed": experiment.settings.get("seed"),
         **experiment.identity(),
-        "command": shlex.join(["python", "-m", "monai.bundle", *sys.argv[1:]]),
+        "command": CommandLine.text(),
         "environment": describe_environment(device),
         "parameters": next(iter(folds.values()))["parameters"],
         "folds": {str(index): record for index, record in folds.items()},

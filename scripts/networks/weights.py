@@ -140,7 +140,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
-def place_network(network: nn.Module, device: torch.device) -> nn.Module:
+def place_network(network: nn.Module, device: torch.device | str) -> nn.Module:
     """Move a network to a device; on a GPU also lay it out channels-last and let matrix units use TF32.
 
     Args:
@@ -150,7 +150,7 @@ def place_network(network: nn.Module, device: torch.device) -> nn.Module:
     Returns:
         The same network.
     """
-    if device.type != "cuda":
+    if torch.device(device).type != "cuda":
         return network.to(device)
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True

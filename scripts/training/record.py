@@ -2,7 +2,6 @@
 
 import hashlib
 import platform
-import shlex
 import sys
 from collections import Counter
 from importlib.metadata import distributions
@@ -24,13 +23,13 @@ __all__ = ["describe_environment", "record_run"]
 def record_run(
     output_dir: str | Path,
     datalist: str | Path,
-    device: torch.device,
+    device: torch.device | str,
     seed: int,
     audit: dict[str, Any] | None = None,
 ) -> None:
     """Write the command, its resolved config, and the environment into the run's folder.
 
-    The config is written only for a run started by ``python -m monai.bundle run``: a host program that
+    The config is written only for a run started by a command line: a host program that
     builds the workflow itself (cross-validation is one) knows what it gave. A resumed run keeps the
     earlier records beside its own.
 
@@ -48,9 +47,7 @@ def record_run(
     lists = read_datalist(datalist, refuse_overlap=False)  # the audit's verdict stands beside it
     intensities = Counter(Declaration.of(item).intensity for items in lists.values() for item in items)
     record = {
-        "command": shlex.join(["python", "-m", "monai.bundle", *sys.argv[1:]])
-        if config is not None
-        else None,
+        "command": CommandLine.text() if config is not None else None,
         "processes": world_size(),
         "seed": seed,
         "datalist_sha256": hashlib.sha256(Path(datalist).read_bytes()).hexdigest(),
@@ -61,7 +58,7 @@ def record_run(
     write_json(_unused(folder / "environment.json"), record)
 
 
-def describe_environment(device: torch.device) -> dict[str, Any]:
+def describe_environment(device: torch.device | str) -> dict[str, Any]:
     """Return what a run's figures and speed may depend on: device, interpreter, platform, packages.
 
     Args:
@@ -69,7 +66,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
     """
     return {
         "device": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
+        if torch.device(device).type == "cuda"
         else f"CPU, {torch.get_num_threads()} threads",
         "python": platform.python_version(),
         "platform": platform.platform(),
