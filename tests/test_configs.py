@@ -120,7 +120,8 @@ def test_the_four_dual_attention_recipes_differ_only_in_the_network():
 def test_train_and_inference_agree_on_all_they_share():
     train, inference = LOADED[TRAIN], LOADED[INFERENCE]
     shared = {key for key in train.keys() & inference.keys() if train[key] != inference[key]}
-    assert shared == {"classes", "dataset_dir", "output_dir", "network", "preprocessing", "initialize", "run"}
+    own = {"classes", "dataset_dir", "output_dir", "network", "preprocessing", "loading_processes"}
+    assert shared == {*own, "initialize", "run"}
     same = ("region", "spatial_shape", "window")
     assert all(train["preprocessing"][key] == inference["preprocessing"][key] for key in same)
 
