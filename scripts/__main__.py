@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from scripts import bundle_version
-
 from scripts.errors import show_user_errors_in_one_line
 
 __all__ = ["TOOLS", "main"]

@@ -90,9 +90,10 @@ class CommandLine:
         """Return the merged configs, without the overrides.
 
         Raises:
-            UserError: a config or the metadata cannot be read, or overlays come before their base.
+            UserError: a config or the metadata cannot be read.
         """
-        check_order(self.files)
+        for file in self.files:
+            _load(file)
         parser = ConfigParser()
         parser.read_config(list(self.files))
         for file in self.metadata if isinstance(self.metadata, list) else [self.metadata]:
@@ -244,6 +245,7 @@ def main() -> None:
     if command_line is None or "help" in command_line.overrides:
         print(describe_flags(command_line.files) if command_line else _usage())
         return
+    check_order(command_line.files)
     pairs, known = command_line.pairs(), command_line.configs().get()
     runs = [key for key, value in known.items() if key != "run" and _begins_run(value)]
     run_id = command_line.options.get("run_id", "run")

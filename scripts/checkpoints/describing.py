@@ -9,7 +9,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.config_item import ComponentLocator
 
-from scripts.command_line import PROGRAM, CommandLine, running_config
+from scripts.command_line import PROGRAM, CommandLine, check_order, running_config
 from scripts.errors import UserError, show_user_errors_in_one_line
 from scripts.files import sha256_of
 from scripts.networks import read_state_dict
@@ -160,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show_user_errors_in_one_line()
     command_line = CommandLine.of([PROGRAM, "--config_file", options.config_file, *rest])
     assert command_line is not None
+    check_order(command_line.files)
     config = command_line.configs()
     config.update(pairs={**command_line.pairs(), "ckpt_path": ""})  # that of the bundle is another
     config.parse(reset=True)
