@@ -96,8 +96,8 @@ class CommandLine:
             _load(file)
         parser = ConfigParser()
         parser.read_config(list(self.files))
-        for file in self.metadata if isinstance(self.metadata, list) else [self.metadata]:
-            _load(file)
+        for found in self.metadata if isinstance(self.metadata, list) else [self.metadata]:
+            _load(found)
         parser.read_meta(self.metadata)
         return parser
 
