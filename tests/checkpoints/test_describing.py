@@ -151,7 +151,7 @@ def test_weights_of_other_programs_are_described_by_the_command_and_answer(kind,
         ),
         (["--network_def::_target_", "scripts.networks.read_state_dict"], "cannot be built with"),
         (["--spatial_shape", "[24,24]"], "spatial_shape"),
-        (["--config_file", "none.yaml"], "none.yaml: no such config file"),
+        (["--config_file", "none.yaml"], "none.yaml: no such config; "),
         (["--config_file", str(CONFIGS / "recipe_sa_66.yaml")], "an overlay alone"),
     ],
 )
