@@ -20,6 +20,9 @@ EVEN = 22.0  # HU, standard deviation of the coarse copy within a bubble; lung h
 WIDEST_LEAK = 3  # erosions of a voxel that a gap in the wall may need to close
 SURELY_GAS = -945.0  # HU: no even lung is darker
 THINNEST_WALL = -600.0  # HU of the coarse copy, where a wall runs between a bubble and the lung
+NOISY = 1.3 * EVEN  # HU, the same where coarse voxels are the scan's own, and average none of its noise
+FARTHEST = 40.0  # mm from the inside of a bubble to its farthest fold
+WALLS = 11.0  # mm of air beside a bubble that is denser than free air
 BENEATH = 0.2  # share of a bubble's columns with lung under it: gas under the diaphragm has none
 
 
@@ -30,10 +33,12 @@ class Samples:
         box: the coarse voxels that are covered.
         fine: the samples, HU, two along each axis for each coarse voxel.
         densest: of each coarse voxel, HU, shape of the box.
+        averaged: the scan's voxels that make a coarse one.
     """
 
     def __init__(self, scan: Scan, box: tuple[slice, slice, slice]) -> None:
         self.box = box
+        self.averaged = scan.voxels.size / scan.coarse.voxels.size
         at = []
         for size, coarse_size, part in zip(scan.voxels.shape, scan.coarse.voxels.shape, box, strict=True):
             half = np.arange(2 * part.start, 2 * part.stop) + 0.5
@@ -70,18 +75,19 @@ def glued_gas(air: np.ndarray, samples: Samples, coarse: Scan) -> np.ndarray:
     free = inside & (samples.densest < lung + WALL)
     darkest = min(LIGHTEST_LUNG, dark_lung - DARKER)
     voxel = coarse.spacing.prod() / 1000  # mL
+    even = NOISY if samples.averaged < 2 else EVEN
     found = np.zeros_like(inside)
     core = free
     for erosions in range(1, WIDEST_LEAK + 1):
         below = np.pad(core, ((0, 0), (0, 0), (1, 0)), mode="edge")  # the scan's end is no wall
         core = ndimage.binary_erosion(below)[:, :, 1:]
         labels, _ = ndimage.label(core)
-        bubbles = _bubbles(labels, values, SMALLEST_GAS / voxel, darkest)
+        bubbles = _bubbles(labels, values, SMALLEST_GAS / voxel, darkest, even)
         if bubbles.any():
             bubbles = _walled(bubbles, labels, inside & ~free, values, erosions + 1)
         if bubbles.any():
             seeds = bubbles[labels]
-            found |= _around(seeds, core & ~seeds, inside, erosions + 1)
+            found |= _around(seeds, core & ~seeds, free, inside, coarse.spacing)
             core &= ~seeds
         if erosions == 1 and not ndimage.minimum_filter(core & (values < darkest), WIDEST_LEAK).any():
             break
@@ -89,7 +95,9 @@ def glued_gas(air: np.ndarray, samples: Samples, coarse: Scan) -> np.ndarray:
     return gas
 
 
-def _bubbles(labels: np.ndarray, values: np.ndarray, smallest: float, darkest: float) -> np.ndarray:
+def _bubbles(
+    labels: np.ndarray, values: np.ndarray, smallest: float, darkest: float, even: float
+) -> np.ndarray:
     """Say of each label, from 0 on, whether it is a bubble: large, dark, even, low, and no lung under it."""
     sizes = np.bincount(labels.ravel())
     bubble: np.ndarray = np.zeros(len(sizes), dtype=bool)
@@ -98,7 +106,7 @@ def _bubbles(labels: np.ndarray, values: np.ndarray, smallest: float, darkest: f
         part = places[piece - 1]
         members = labels[part] == piece
         hounsfield = values[part][members]
-        if np.quantile(hounsfield, 0.75) > darkest or hounsfield.std() > EVEN:
+        if np.quantile(hounsfield, 0.75) > darkest or hounsfield.std() > even:
             continue
         if part[2].stop == labels.shape[2]:
             continue  # it reaches up into the upper half of the chest
@@ -133,13 +141,33 @@ def _walled(
     return kept
 
 
-def _around(seeds: np.ndarray, others: np.ndarray, inside: np.ndarray, reach: int) -> np.ndarray:
-    """Return what lies within some voxels of the seeds and nearer to them than to the others."""
-    near = ndimage.binary_dilation(seeds, iterations=2 * reach, mask=inside | seeds)
-    if not others.any():
-        return near
-    place = ndimage.find_objects(near.astype(np.uint8))[0]
-    to_seeds = ndimage.distance_transform_edt(~seeds[place])
-    to_others = ndimage.distance_transform_edt(~others[place])
-    near[place] &= (to_seeds < to_others) & (to_seeds <= 2 * reach)
-    return near
+def _around(
+    seeds: np.ndarray, others: np.ndarray, free: np.ndarray, inside: np.ndarray, spacing: np.ndarray
+) -> np.ndarray:
+    """Return what is nearer to the seeds than to the others, along ways first in free air, then in walls."""
+    near = tuple(
+        slice(max(0, part.start - int(FARTHEST / step)), part.stop + int(FARTHEST / step))
+        for part, step in zip(ndimage.find_objects(seeds.view(np.uint8))[0], spacing, strict=True)
+    )
+    gas, lung = seeds[near].copy(), others[near].copy()
+    for way, reach in ((free[near], FARTHEST), (inside[near], WALLS)):
+        _grow(gas, lung, way, reach, spacing)
+    found = np.zeros_like(seeds)
+    found[near] = gas
+    return found
+
+
+def _grow(gas: np.ndarray, lung: np.ndarray, way: np.ndarray, reach: float, spacing: np.ndarray) -> None:
+    """Let both grow at one pace by ``reach`` mm along a way, in place, each where the other is not yet."""
+    step = spacing.min()
+    for number in range(1, int(reach / step) + 1):
+        along = [int(number * step / own) > int((number - 1) * step / own) for own in spacing]
+        cross = np.zeros((3, 3, 3), dtype=bool)
+        for axis in np.flatnonzero(along):
+            cross[tuple(slice(None) if axis == k else 1 for k in range(3))] = True
+        left = way & ~gas & ~lung
+        if not left.any():
+            return
+        new_gas, new_lung = (ndimage.binary_dilation(part, cross) & left for part in (gas, lung))
+        gas |= new_gas & ~new_lung
+        lung |= new_lung

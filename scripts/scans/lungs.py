@@ -22,7 +22,7 @@ REACH = 30.0  # mm: from the wide part of a lung into its recesses
 SMALLEST_LUNG = 100.0  # mL of aerated lung in one piece
 SCARCE_AIR = 0.05  # share of the scan: with less of the room's air, the field of view lies within the body
 LOWER_PART = 0.6  # share of the lungs' height in which gas and thin edges are looked for
-HIDDEN = 4.0  # mm that an edge goes on, too thin to show
+HIDDEN = 4.0  # mm that an edge goes on, too thin to show, or 1.5 voxels of the scan across
 EDGE = -250.0  # HU: a thin edge is denser than lung, for tissue on both sides blurs into it
 MARGIN = 3  # coarse voxels beside the lungs
 LARGEST_CUT = 0.1  # share of the lungs that may lie open to the sides of the field of view
@@ -76,7 +76,7 @@ def find_lungs(scan: Scan) -> Lungs:
     _check_sides(mask, open_air, coarse)
     flags = _cut_ends(mask, edges, coarse)
     surface = Hull.surface(coarse.voxels, mask, TISSUE)
-    hull = Hull.of_points(np.concatenate([surface, _tips(edges, samples, coarse)]))
+    hull = Hull.of_points(np.concatenate([surface, _tips(edges, samples, scan)]))
     width, depth, _ = (hull.high - hull.low) * coarse.spacing
     if width < depth and not _parted(mask):
         hull = _with_mirror_image(hull, body[:, :, mask.any((0, 1))], scan.name)
@@ -111,12 +111,13 @@ def _lower_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
     return sides[0], sides[1], slice(0, up.start + int(LOWER_PART * (up.stop - up.start)) + 1)
 
 
-def _tips(edges: np.ndarray, samples: Samples, coarse: Scan) -> np.ndarray:
+def _tips(edges: np.ndarray, samples: Samples, scan: Scan) -> np.ndarray:
     """Return where the thin edges end, ``(points, 3)`` in coarse voxels: below their lowest samples."""
     below = np.zeros_like(edges)
     np.logical_or.accumulate(edges[:, :, :-1], axis=2, out=below[:, :, 1:])
     points = samples.positions(edges & ~below)
-    points[:, 2] = np.maximum(points[:, 2] - HIDDEN / coarse.spacing[2], -0.5)
+    hidden = max(HIDDEN, 1.5 * scan.spacing[:2].max())
+    points[:, 2] = np.maximum(points[:, 2] - hidden / scan.coarse.spacing[2], -0.5)
     return points
 
 

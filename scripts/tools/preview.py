@@ -1,7 +1,8 @@
 """Look at what the network will see: ``python -m scripts preview SCAN... --output_dir DIR``.
 
 One PNG per scan. Above: the scan in three planes with the coarse lung mask (cyan), its convex hull (yellow)
-and the box (red). Below: the grid as the network sees it. Radiological convention: the patient's right is on
+and the box (red), and in the last column the mask's lowest slice, and a coronal plane through its lowest
+point. Below: the grid as the network sees it. Radiological convention: the patient's right is on
 the left of the picture, anterior and head are up (anterior left in the sagittal plane), millimetres true.
 """
 
@@ -92,21 +93,29 @@ def _draw(scan: Scan, lungs: Lungs, box: Box, shape: Sequence[int]) -> Any:
     whole = _positions(scan, scan.affine, scan.voxels.shape)
     coarse = _positions(scan, lungs.coarse.affine, lungs.mask.shape)
     outlines = ((lungs.hull.mask(lungs.mask.shape), "yellow"), (lungs.mask, "cyan"))
-    figure = Figure(figsize=(15, 10.5), layout="constrained")
+    figure = Figure(figsize=(20, 10.5), layout="constrained")
     figure.suptitle(
         f"{scan.name[-90:]}\nspacing {_text(scan.spacing, 2)} mm, box {_text(high - low, 0)} mm, "
         f"grid {_text(shape, 0)}" + "".join(f", {flag}" for flag in box.flags)
     )
-    above, below = figure.subplots(2, 3)
-    for axes, (name, (across, up)) in zip(above, PLANES.items(), strict=True):
+    (*above, lowest_slice), (*below, lowest_point) = figure.subplots(2, 4)
+
+    def show_scan(axes: Any, across: int, up: int, at: np.ndarray, title: str) -> None:
         show_plane(axes, scan.voxels, whole, (across, up), at, **LOOK)
         for mask, colour in outlines:
-            axes.contour(
-                *plane_of(mask, coarse, (across, up), at), levels=[0.5], colors=colour, linewidths=0.8
-            )
+            plane, shown = plane_of(mask, coarse, (across, up), at), {"colors": colour, "linewidths": 0.8}
+            axes.contour(*plane, levels=[0.5], **shown)
         size = (high - low)[[across, up]]
         axes.add_patch(Rectangle((low[across], low[up]), *size, fill=False, edgecolor="red"))
-        axes.set_title(name)
+        axes.set_title(title)
+
+    for axes, (name, (across, up)) in zip(above, PLANES.items(), strict=True):
+        show_scan(axes, across, up, at, name)
+    lowest = np.argwhere(lungs.mask)[np.argwhere(lungs.mask)[:, 2].argmin()]
+    place = np.array([along[index] for along, index in zip(coarse, lowest, strict=True)])
+    title = f"the mask's lowest slice, {lowest[2]} of {lungs.mask.shape[2]}"
+    show_scan(lowest_slice, *PLANES["axial"], place, title)
+    show_scan(lowest_point, *PLANES["coronal"], place, "through its lowest point")
     for axes, plane in zip(below, PLANES.values(), strict=True):
         show_plane(axes, volume.numpy(), _positions(scan, affine, shape), plane, at, **LOOK)
     return figure

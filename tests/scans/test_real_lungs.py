@@ -12,10 +12,12 @@ pytestmark = pytest.mark.real
     ("name", "height", "cut"),
     [
         ("covid_ct_md/derived/P002_1.8x1.8x3mm.nii.gz", 243, False),
+        ("covid_ct_md/dicom_every5th/COVID-19 subjects/P002", 250, False),  # every 10 mm
         ("covid_ct_md/derived/cap002_1.8x1.8x3mm.nii.gz", 251, True),
         ("covid_ct_md/derived/normal002_1.8x1.8x3mm.nii.gz", 266, False),
         ("lidc/derived/LIDC-IDRI-0001_1.8x1.8x3mm.nii.gz", 260, False),
         ("lung_pet_ct_dx/derived/Lung_Dx-A0001_L_1.8x1.8x3mm.nii.gz", 270, False),
+        ("lung_pet_ct_dx/derived/Lung_Dx-A0002_B70f_1.8x1.8x3mm.nii.gz", 232, False),
         ("rider/rider_1225316081.nii.gz", 245, False),
         ("pet_ct/hnc0015_wholebody_dec99.nii.gz", 231, False),
     ],
