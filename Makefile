@@ -3,7 +3,7 @@
 PYTHON ?= python3
 READY := .venv/ready
 RUN := .venv/bin/python -m monai.bundle run
-DEMO_CONFIGS := "['configs/train.yaml','configs/recipe_demo.yaml']"
+DEMO_CONFIGS := "['configs/train.yaml','configs/recipe_modern.yaml','configs/recipe_demo.yaml']"
 LOBE_CONFIGS := "['configs/train_lobes.yaml','configs/recipe_lobes_demo.yaml']"
 CHEST_CT_DATA ?= ../shared/data
 REAL_SCANS := $(wildcard $(CHEST_CT_DATA)/covid_ct_md/derived/*.nii.gz)

@@ -224,6 +224,25 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(num_workers
         assert torch.equal(weight, resumed["network"][name]), name
 
 
+def test_the_moving_average_is_validated_saved_and_resumed(workflow, tmp_path):
+    long = {"max_epochs": 3, "num_workers": 0}
+    modern = CONFIGS / "recipe_modern.yaml"
+    built = workflow("training", TRAIN, modern, output_dir=tmp_path / "whole", **long)
+    built.run()
+    average = built.parser.get_parsed_content("kept_network")
+    assert built.parser.get_parsed_content("validate::evaluator").network is average
+    interrupted = tmp_path / "interrupted"
+    cut = {"max_epochs": 1, "iterations": 3}  # of a run that was meant to be as long
+    workflow("training", TRAIN, modern, output_dir=interrupted, **long | cut).run()
+    workflow("training", TRAIN, modern, output_dir=interrupted, resume=True, **long).run()
+    whole, resumed = (torch.load(run / "last_state.pt") for run in (tmp_path / "whole", interrupted))
+    for name, weight in average.state_dict().items():
+        assert torch.equal(weight, whole["kept_network"][name]), name
+        assert torch.equal(weight, resumed["kept_network"][name]), name
+    weights = [name for name in whole["network"] if name.endswith("weight")]
+    assert any(not torch.equal(whole["network"][name], whole["kept_network"][name]) for name in weights)
+
+
 def test_a_second_run_does_not_overwrite_the_first(workflow, tmp_path):
     workflow("training", TRAIN, output_dir=tmp_path).run()
     files = sorted(path.name for path in tmp_path.iterdir())

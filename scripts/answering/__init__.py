@@ -1,7 +1,7 @@
 """Answers: one object makes them, of a checkpoint and a scan, and sinks write them."""
 
 from .answer import Answer, Explanation, Geometry
-from .calibration_step import calibrate_once
+from .calibration_step import calibrate_once, fit_training_distance_once
 from .models import Model, load_model
 from .predictor import Predictor
 from .running import (
@@ -36,6 +36,7 @@ __all__ = [
     "check_unseen",
     "classes_of_run",
     "fail_if_refused",
+    "fit_training_distance_once",
     "inferer_of_run",
     "journal_of_run",
     "label_mapping_of_run",

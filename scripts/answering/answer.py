@@ -8,12 +8,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from scripts.explanation import HeatMap, LobeSummary, heat_on_scan, lobe_shares, summarise_lobes
+from scripts.explanation import (
+    Anatomy,
+    HeatMap,
+    LobeSummary,
+    heat_flags,
+    heat_on_scan,
+    lobe_shares,
+    summarise_lobes,
+)
 from scripts.lobes import LobeMap
 from scripts.scans import file_stem
 from scripts.transforms import from_window, grid_to_scan
 
-__all__ = ["Answer", "Explanation", "Geometry"]
+__all__ = ["UNLIKE_TRAINING", "Answer", "Explanation", "Geometry"]
+
+UNLIKE_TRAINING = "unlike_training"  # flag, and reason to abstain
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +108,8 @@ class Answer:
         abstain: nothing is predicted: refused, not finite, or less sure than asked for.
         reason: why it abstains; empty where it does not.
         refusal: code of the refusal, ``non_finite_output``, or empty.
+        training_distance: to the scans that the network was trained on, in multiples of what is usual; above
+            1 the scan is flagged ``unlike_training``. None where the model file does not know.
         read_flags: what a reader should know of how the scan was read.
         content_hash: of the scan's voxels (:class:`scripts.scans.Scan`).
         intensity: ``HU``, or the display window that the scan was declared in.
@@ -125,6 +137,7 @@ class Answer:
     geometry: Geometry | None = field(repr=False, default=None)
     grid: torch.Tensor | None = field(repr=False, default=None)
     window: tuple[float, float] = (-500.0, 1500.0)
+    training_distance: float | None = None
     is_explained: bool = False
     explain: Callable[[], Explanation] | None = field(repr=False, default=None)
     find_lobes: Callable[[], tuple[LobeMap, str] | None] | None = field(repr=False, default=None)
@@ -138,7 +151,24 @@ class Answer:
     def flags(self) -> tuple[str, ...]:
         """What a reader should know: of the scan, and, where it is explained, of its heat map."""
         summary = self.lobe_summary if self.is_explained else None
-        return (*self.read_flags, *(summary.flags if summary else ()))
+        distance = self.training_distance
+        unlike = (UNLIKE_TRAINING,) if distance is not None and distance > 1 else ()
+        return (*self.read_flags, *unlike, *self.heat_flags, *(summary.flags if summary else ()))
+
+    @property
+    def heat_flags(self) -> tuple[str, ...]:
+        """What is wrong with the heat map (``HEAT_FLAGS``); empty where the scan is not explained."""
+        explanation = self.explanation if self.is_explained else None
+        return (
+            ()
+            if explanation is None or self.anatomy is None
+            else heat_flags(explanation.heat_map, self.anatomy)
+        )
+
+    @cached_property
+    def anatomy(self) -> Anatomy | None:
+        """Body and lungs on the grid; None for a refused scan."""
+        return None if self.grid is None else Anatomy.of(from_window(self.grid, self.window))
 
     @cached_property
     def explanation(self) -> Explanation | None:

@@ -1,4 +1,4 @@
-"""The calibration of a checkpoint: fitted once, on the scans that selected it, and kept in its model file."""
+"""What is fitted once to a checkpoint and kept in its model file: calibration, and distance to its scans."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from scripts.transforms import ScanDataset
 from .answer import Answer
 from .predictor import Predictor
 
-__all__ = ["calibrate_once", "fitted_on_answers"]
+__all__ = ["calibrate_once", "fit_training_distance_once", "fitted_on_answers"]
 
 
 def calibrate_once(
@@ -64,6 +64,60 @@ def calibrate_once(
             f"temperature {fitted.temperature:.3f} on {fitted.fitted_on['scans']} scans: "
             f"{model_file_path(model.checkpoints[0])}"
         )
+
+
+def fit_training_distance_once(
+    predictor: Predictor,
+    training: ScanDataset,
+    held_out: ScanDataset,
+    batch_size: int = 4,
+    num_workers: int = 0,
+) -> None:
+    """Fit how far scans lie from those that taught a checkpoint, write it into its model file, and use it.
+
+    Only for the scans that did teach it: a checkpoint that is evaluated on another data set keeps what it
+    came with. Of several processes the first fits.
+
+    Args:
+        predictor: of the checkpoint.
+        training: the scans that taught it, refused ones kept.
+        held_out: others, that set the threshold: those that selected it; refused ones kept.
+        batch_size: scans in one pass of the network.
+        num_workers: processes that read scans.
+    """
+    from scripts.features import distance_record  # and scikit-learn with it, which one answer does without
+
+    model = predictor.model
+    if len(model.files) > 1 or model.ensemble is not None or model.training_distance is not None:
+        return
+    taught = model.files[0].taught_by
+    fitted = None
+    if rank() == 0 and taught is not None and len(training) and len(held_out):
+        if set(filter(None, training.content_hashes())) <= set(taught.training):
+            fitted = distance_record(
+                *(_features(predictor, data, batch_size, num_workers) for data in (training, held_out))
+            )
+        if fitted is not None:
+            described = ModelFile.of(model.checkpoints[0])
+            described.model_copy(update={"training_distance": fitted}).write(model.checkpoints[0])
+    fitted = gather(fitted)[0]
+    if fitted is None:
+        return
+    predictor.use_training_distance(fitted)
+    if rank() == 0:
+        counts = fitted.fitted_on
+        print(
+            f"distance to {counts['training_scans']} training scans, its threshold on "
+            f"{counts['held_out_scans']} others: {model_file_path(model.checkpoints[0])}"
+        )
+
+
+def _features(predictor: Predictor, dataset: ScanDataset, batch_size: int, num_workers: int) -> np.ndarray:
+    loader = DataLoader(dataset, batch_size, num_workers=num_workers, collate_fn=list)
+    batches = tqdm(loader, desc="measuring distances", unit="batch")
+    accepted = ([item for item in batch if not item["refusal"]["code"]] for batch in batches)
+    found = [predictor.features(items) for items in accepted if items]
+    return np.concatenate(found) if found else np.zeros((0, 1))
 
 
 def fitted_on_answers(

@@ -13,6 +13,7 @@ from torch import nn
 from scripts import bundle_root
 from scripts.checkpoints import (
     CalibrationRecord,
+    DistanceRecord,
     EnsembleFile,
     ModelFile,
     build_inferer,
@@ -70,6 +71,11 @@ class Model:
                 return None
             found.update(taught.training, taught.validation)
         return found
+
+    @property
+    def training_distance(self) -> DistanceRecord | None:
+        """Tells scans unlike the training scans; None of an ensemble, whose members may see several grids."""
+        return self.files[0].training_distance if len(self.files) == 1 else None
 
     def facts(self) -> dict[str, Any]:
         """Return what the outputs of a run say of the model."""

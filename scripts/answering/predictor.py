@@ -1,6 +1,7 @@
 """One object that answers for a scan: in a notebook, in a service, and in ``run inference``."""
 
 import inspect
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
@@ -14,14 +15,16 @@ from monai.inferers import Inferer
 from torch import nn
 from torch.utils.data import DataLoader
 
+from scripts.checkpoints import DistanceRecord
 from scripts.errors import UserError
 from scripts.explanation import HeatMapMethod, default_method, explain, lobes_of, slice_curve
+from scripts.networks import scan_features
 from scripts.processes import loading_processes
 from scripts.scans import scan_items
 from scripts.statistics import Calibration, with_prior
 from scripts.transforms import ScanDataset, describe, preprocessing_digest
 
-from .answer import Answer, Explanation, Geometry
+from .answer import UNLIKE_TRAINING, Answer, Explanation, Geometry
 from .models import load_model
 
 __all__ = ["Predictor"]
@@ -40,6 +43,7 @@ class Predictor:
             model file says.
         prior: shares of the classes where the scans come from; None: as in training.
         abstain_below: abstain when the highest probability is lower.
+        abstain_unlike: abstain for a scan that is unlike those the network was trained on.
         method: makes a heat map's method from the network, and from the model's ``window`` where it takes
             one; None takes the papers' own.
         lobe_ckpt_path: of the lobe network, where the model needs one; None looks beside the checkpoint.
@@ -66,6 +70,7 @@ class Predictor:
         inferer: Inferer | None = None,
         prior: Sequence[float] | None = None,
         abstain_below: float = 0.0,
+        abstain_unlike: bool = False,
         method: Callable[..., HeatMapMethod] | None = None,
         lobe_ckpt_path: str | Path | None = None,
         lobe_labels: str = "bundle",
@@ -79,6 +84,7 @@ class Predictor:
         self.inferer = inferer or self.model.inferer
         self.prior = None if prior is None else self._checked_prior(prior)
         self.abstain_below = abstain_below
+        self.abstain_unlike = abstain_unlike
         self.make_method = method or default_method
         self.lobe_labels = lobe_labels
         if explain_target is not None and explain_target not in range(len(self.classes)):
@@ -171,7 +177,11 @@ class Predictor:
             raw: the network's probabilities of each, ``(classes,)``.
             explain: make the heat maps, all in one go.
         """
-        made = [self._answer(item, one, explain) for item, one in zip(items, raw, strict=True)]
+        distances = self._training_distances(items)
+        made = [
+            self._answer(item, one, explain, distance)
+            for item, one, distance in zip(items, raw, distances, strict=True)
+        ]
         answered = [index for index, answer in enumerate(made) if answer.prediction]
         if explain and answered:
             chosen = self._explain([items[i] for i in answered], [made[i] for i in answered])
@@ -195,6 +205,16 @@ class Predictor:
         """
         self.model = replace(self.model, calibration=calibration)
 
+    def use_training_distance(self, record: DistanceRecord | None) -> None:
+        """Measure how unlike the training scans others are from now on.
+
+        Args:
+            record: None measures nothing.
+        """
+        (described,) = self.model.files
+        changed = described.model_copy(update={"training_distance": record})
+        self.model = replace(self.model, files=[changed])
+
     def settings(self) -> dict[str, Any]:
         """Return what a run records: the model's facts, and the choices of whoever asks."""
         calibration = self.model.calibration
@@ -204,6 +224,7 @@ class Predictor:
             "prior": self.prior,
             "inferer": type(self.inferer).__name__,
             "abstain_below": self.abstain_below,
+            "abstain_unlike": self.abstain_unlike,
         }
 
     def identity(self, explain: bool = False) -> dict[str, Any]:
@@ -212,6 +233,7 @@ class Predictor:
         Args:
             explain: heat maps are made too.
         """
+        distance = self.model.training_distance
         how = {"explain_target": self.explain_target, "explain_with": describe(self.make_method)}
         return {
             "model": [described.weights_sha256 for described in self.model.files],
@@ -221,6 +243,8 @@ class Predictor:
             "calibration": self.settings()["calibration"],
             "prior": self.prior,
             "abstain_below": self.abstain_below,
+            "abstain_unlike": self.abstain_unlike,
+            "training_distance": distance and [distance.threshold, distance.fitted_on],
             "test_time_inferer": describe(self.inferer),
             "amp": self.amp,
             "lobe_labels": self.lobe_labels,
@@ -251,7 +275,29 @@ class Predictor:
             )
         return shares
 
-    def _answer(self, item: Mapping[str, Any], raw: torch.Tensor, explain: bool) -> Answer:
+    def features(self, items: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Return what the network makes of scans, ``(B, C)``: see :func:`scripts.networks.scan_features`.
+
+        Args:
+            items: of a ``ScanDataset``, with the grid of each scan.
+        """
+        grids = torch.stack([item["image"].as_subclass(torch.Tensor) for item in items]).to(self.device)
+        return scan_features(self.network, grids).double().cpu().numpy()
+
+    def _training_distances(self, items: Sequence[Mapping[str, Any]]) -> list[float | None]:
+        """Return each scan's distance to the training scans, None of a refused one; one more plain pass."""
+        record = self.model.training_distance
+        accepted = [index for index, item in enumerate(items) if not item["refusal"]["code"]]
+        distances: list[float | None] = [None] * len(items)
+        if record is not None and accepted:
+            found = record.distances(self.features([items[index] for index in accepted])).tolist()
+            for index, distance in zip(accepted, found, strict=True):
+                distances[index] = distance if math.isfinite(distance) else math.inf
+        return distances
+
+    def _answer(
+        self, item: Mapping[str, Any], raw: torch.Tensor, explain: bool, distance: float | None = None
+    ) -> Answer:
         image = item["image"]
         refusal, message = item["refusal"]["code"], item["refusal"]["message"]
         if not refusal and not torch.isfinite(raw).all():
@@ -263,6 +309,8 @@ class Predictor:
             reason = (
                 f"uncertain: the highest probability {probabilities.max():.3f} is under {self.abstain_below}"
             )
+        elif not refusal and self.abstain_unlike and distance is not None and distance > 1:
+            reason = f"{UNLIKE_TRAINING}: {distance:.2f} times as far from the training scans as is usual"
         meta = image.meta
         named = (
             []
@@ -289,6 +337,7 @@ class Predictor:
             geometry=None if refusal else _geometry(image),
             grid=None if refusal else image.as_tensor()[0].cpu(),
             window=self.model.windows[0],
+            training_distance=distance,
             is_explained=explain,
             explain=None if refusal else partial(self._explain_one, item, raw),
             find_lobes=None if refusal else partial(lobes_of, item, self.lobe_labels),

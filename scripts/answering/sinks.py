@@ -275,7 +275,7 @@ class HeatMapPictures:
 
     def take(self, answer: Answer) -> None:
         explanation = answer.explanation
-        if explanation is None or answer.grid is None:
+        if explanation is None or answer.grid is None or answer.anatomy is None:
             return
         said = ", ".join(f"{name} {value:.2f}" for name, value in answer.probabilities.items())
         title = f"{answer.name[-90:]}\n{said}\n{explanation.method}, {explanation.target}; research use only"
@@ -284,6 +284,7 @@ class HeatMapPictures:
             explanation.geometry.grid_affine,
             explanation.heat_map,
             title,
+            answer.anatomy,
             explanation.slice_curve,
         )
         path = self.folder / heat_map_path(answer).replace(".nii.gz", ".png")
@@ -313,6 +314,7 @@ def prediction_row(answer: Answer) -> dict[str, Any]:
         "above_threshold": "; ".join(answer.above_threshold),
         "abstain": answer.abstain,
         "reason": answer.reason,
+        "training_distance": "" if answer.training_distance is None else round(answer.training_distance, 3),
         "flags": " ".join(answer.flags),
         "heat_map": heat_map_path(answer) if answer.is_explained and answer.prediction else "",
     }

@@ -2,11 +2,12 @@
 
 from .describing import RunModelFile, declared_targets, describe, part_of, read_configs, use_model_file
 from .ensemble_file import EnsembleFile
-from .model_file import CalibrationRecord, ModelFile, Part, TaughtBy, model_file_path
+from .model_file import CalibrationRecord, DistanceRecord, ModelFile, Part, TaughtBy, model_file_path
 from .parts import build_inferer, build_network, build_region
 
 __all__ = [
     "CalibrationRecord",
+    "DistanceRecord",
     "EnsembleFile",
     "ModelFile",
     "Part",

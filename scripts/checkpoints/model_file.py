@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,7 +23,15 @@ from scripts.files import write_whole
 from scripts.networks import weights_hash
 from scripts.statistics import Calibration
 
-__all__ = ["CalibrationRecord", "ModelFile", "Part", "TaughtBy", "model_file_path", "read_json"]
+__all__ = [
+    "CalibrationRecord",
+    "DistanceRecord",
+    "ModelFile",
+    "Part",
+    "TaughtBy",
+    "model_file_path",
+    "read_json",
+]
 
 FORMAT = 1
 LARGEST_FILE = 64 * 2**20  # bytes: half a million hashes of scans
@@ -84,6 +93,54 @@ class CalibrationRecord(_Strict):
         return Calibration.from_json(self.model_dump())
 
 
+class DistanceRecord(_Strict):
+    r"""How far a scan's features lie from those of the training scans, and what is usual.
+
+    Mahalanobis distance of standardised features :math:`z`, with variances :math:`v_i` along a few principal
+    directions :math:`d_i` and one variance v beside them (Tipping and Bishop, J. R. Stat. Soc. B 61, 1999):
+
+    .. math:: d^2 = \sum_i (d_i \cdot z)^2 / v_i + (|z|^2 - \sum_i (d_i \cdot z)^2) / v
+
+    Attributes:
+        mean: of each feature over the training scans.
+        scale: its standard deviation.
+        directions: of length 1 and at right angles.
+        variances: along them.
+        rest: variance along any other direction.
+        threshold: of the distance, beyond which a scan is called unlike the training scans.
+        fitted_on: how many scans of what set the fit and the threshold.
+    """
+
+    mean: list[float]
+    scale: list[float]
+    directions: list[list[float]]
+    variances: list[float]
+    rest: float = Field(gt=0)
+    threshold: float = Field(gt=0)
+    fitted_on: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "DistanceRecord":
+        sizes = {len(self.mean), len(self.scale), *map(len, self.directions)}
+        if len(sizes) > 1 or len(self.directions) != len(self.variances):
+            raise ValueError("training_distance: its lists differ in length")
+        if min([*self.scale, *self.variances], default=1.0) <= 0:
+            raise ValueError("training_distance: a scale or variance is not positive")
+        return self
+
+    def distances(self, features: np.ndarray) -> np.ndarray:
+        """Return each scan's distance in multiples of the threshold: above 1 it is unlike the training scans.
+
+        Args:
+            features: ``(N, C)``.
+        """
+        standard = (features - np.array(self.mean)) / np.array(self.scale)
+        along = standard @ np.array(self.directions).reshape(-1, len(self.mean)).T
+        beside = (standard**2).sum(axis=1) - (along**2).sum(axis=1)
+        squared = (along**2 / np.array(self.variances)).sum(axis=1) + beside.clip(min=0) / self.rest
+        return np.sqrt(squared) / self.threshold
+
+
 class TaughtBy(_Strict):
     """The content hashes of the scans behind the weights.
 
@@ -111,6 +168,7 @@ class ModelFile(_Strict):
         inferer: how a scan is shown to the network where nobody chooses another.
         training_prior: shares of the classes in the training batches; empty where not known.
         calibration: None is identity.
+        training_distance: tells scans unlike those it was trained on; None where nothing was fitted.
         preprocessing_sha256: of the settings and the code from file to grid; empty where not known.
         datalist_sha256: of the datalist that taught it; empty where not known.
         fold: that was held out; None where all were trained on.
@@ -130,6 +188,7 @@ class ModelFile(_Strict):
     inferer: Part = Part(target="monai.inferers.SimpleInferer")
     training_prior: list[float] = []
     calibration: CalibrationRecord | None = None
+    training_distance: DistanceRecord | None = None
     preprocessing_sha256: str = ""
     datalist_sha256: str = ""
     fold: int | None = None

@@ -1,5 +1,6 @@
 """Where the network looked, in the scan's own space, and how good that is."""
 
+from .anatomy import HEAT_FLAGS, Anatomy, heat_flags
 from .attention import AttentionMap, slice_curve
 from .choosing import all_methods, default_method
 from .class_activation import ClassActivation, ProbeActivation
@@ -15,7 +16,9 @@ from .overlay import STRONGEST, draw_overlay, most_attended, save_overlay
 from .randomisation import map_correlation, randomised
 
 __all__ = [
+    "HEAT_FLAGS",
     "STRONGEST",
+    "Anatomy",
     "AttentionMap",
     "ClassActivation",
     "DetectionGradCAM",
@@ -30,6 +33,7 @@ __all__ = [
     "default_method",
     "draw_overlay",
     "explain",
+    "heat_flags",
     "heat_on_scan",
     "lobe_shares",
     "lobes_of",

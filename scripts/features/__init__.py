@@ -9,7 +9,14 @@ from .adaptation import (
     recentre,
     without_directions,
 )
-from .distance import DISTANCES, TrainingDistance, fit_distance, mahalanobis, nearest_neighbour
+from .distance import (
+    DISTANCES,
+    TrainingDistance,
+    distance_record,
+    fit_distance,
+    mahalanobis,
+    nearest_neighbour,
+)
 from .embedding import Features, embed, joined
 from .probe import STRENGTHS, LinearProbe, ProbeFit, cross_validate_probe, fit_probe, scan_weights
 
@@ -23,6 +30,7 @@ __all__ = [
     "TrainingDistance",
     "coral",
     "cross_validate_probe",
+    "distance_record",
     "domain_directions",
     "embed",
     "fit_distance",

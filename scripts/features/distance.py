@@ -1,17 +1,28 @@
 """How far a scan lies from those that a probe was trained on, among the features of an encoder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.model_selection import GroupKFold
 
+from scripts.checkpoints import DistanceRecord
 from scripts.errors import UserError
 
-__all__ = ["DISTANCES", "TrainingDistance", "fit_distance", "mahalanobis", "nearest_neighbour"]
+__all__ = [
+    "DISTANCES",
+    "TrainingDistance",
+    "distance_record",
+    "fit_distance",
+    "mahalanobis",
+    "nearest_neighbour",
+]
 
 FOLDS = 10
+DIRECTIONS = 16  # of the record in a model file
+USUAL = 0.95  # share of scans like the training scans that are not called unlike them
+SIGNIFICANT = 5  # digits of a number in a model file
 FEWEST_PATIENTS = 20  # with fewer, no scan can be told to be rarer than one in twenty
 Distance = Callable[[np.ndarray], np.ndarray]  # features (N, C) -> (N,)
 
@@ -111,7 +122,58 @@ def fit_distance(
     return TrainingDistance(distance(values), np.sort(np.concatenate(usual)))
 
 
+def distance_record(
+    training: np.ndarray, held_out: np.ndarray, usual: float = USUAL
+) -> DistanceRecord | None:
+    """Return a distance to the training scans that a model file can hold: :func:`mahalanobis`, shortened.
+
+    The covariance is shrunk likewise; beyond the first sixteen principal directions all variances are taken
+    as their mean. The threshold is a quantile of scans that the network was not trained on, since it knows
+    its training scans too well: at most ``1 - usual`` of scans like them lie beyond it, on average (Vovk et
+    al., Algorithmic Learning in a Random World, 2005).
+
+    Args:
+        training: features of the training scans, ``(N, C)``.
+        held_out: features of others from the same source, ``(M, C)``.
+        usual: share of such scans that are to lie within the threshold.
+
+    Returns:
+        None where there are too few held-out scans for such a quantile (19 at least for 0.95), or fewer than
+        two training scans.
+    """
+    rank = int(np.ceil(usual * (len(held_out) + 1)))
+    if rank > len(held_out) or len(training) < 2:
+        return None
+    mean, scale = _mean_and_scale(training)
+    placed = (training - mean) / scale
+    shrinkage = ledoit_wolf_shrinkage(placed, assume_centered=True)
+    _, lengths, directions = np.linalg.svd(placed, full_matrices=False)
+    count = min(DIRECTIONS, len(lengths))
+    spread = (1 - shrinkage) * lengths**2 / len(placed)
+    floor = shrinkage * (placed**2).mean()
+    beside = spread[count:].sum() / max(placed.shape[1] - count, 1) + floor
+    facts = {
+        "mean": _rounded(mean),
+        "scale": _rounded(scale),
+        "directions": [_rounded(direction) for direction in directions[:count]],
+        "variances": _rounded(spread[:count] + floor),
+        "rest": max(_rounded([beside])[0], 1e-12),
+        "fitted_on": {"training_scans": len(training), "held_out_scans": len(held_out), "usual": usual},
+    }
+    distances = DistanceRecord(**facts, threshold=1.0).distances(held_out)
+    return DistanceRecord(**facts, threshold=float(np.sort(distances)[rank - 1]))
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    return [float(f"{value:.{SIGNIFICANT}g}") for value in values]
+
+
 def _standardising(training: np.ndarray) -> Distance:
-    mean, deviation = training.mean(0), training.std(0)
-    scale = np.where(deviation > 1e-6 * np.abs(mean).max(), deviation, 1.0)
+    mean, scale = _mean_and_scale(training)
     return lambda values: (values - mean) / scale
+
+
+def _mean_and_scale(training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each feature's mean and standard deviation, 1 where it does not vary."""
+    mean, deviation = training.mean(0), training.std(0)
+    return mean, np.where(deviation > 1e-6 * np.abs(mean).max(), deviation, 1.0)

@@ -12,7 +12,7 @@ from .encoders import (
 from .ensemble import Ensemble, FlipInferer, mean_log_probability
 from .frozen_encoder import EncoderProbe, FeatureStore, FrozenEncoder, fold_normalisations, remember_features
 from .inflated_resnet import InflatedResNet, convert_inflated_resnet
-from .observation import attention_maps, depth_gates
+from .observation import attention_maps, depth_gates, scan_features
 from .presets import (
     ca_resnet18,
     da_ca_resnet18,
@@ -89,6 +89,7 @@ __all__ = [
     "resnet18",
     "sa_66",
     "sa_66_m",
+    "scan_features",
     "spatial_softmax",
     "wa_66",
     "wa_66_m",

@@ -7,10 +7,21 @@ import torch
 from monai.networks.utils import eval_mode
 from torch import nn
 
-from .dual_attention import DepthAttention
+from .dual_attention import DepthAttention, VideoResNet
+from .prior_attention import MultiTaskNetwork, SingleTaskNetwork
 from .spatial_attention import SpatialAttention
 
-__all__ = ["attention_maps", "depth_gates"]
+__all__ = ["attention_maps", "depth_gates", "scan_features"]
+
+STAGES = {
+    MultiTaskNetwork: [
+        f"stages.transition_{stage}.{branch}"
+        for stage in range(1, 5)
+        for branch in ("detection", "pneumonia_type")
+    ],
+    SingleTaskNetwork: [f"features.transition_{stage}" for stage in range(1, 5)],
+    VideoResNet: [f"features.layer{stage}" for stage in range(1, 5)],
+}
 
 
 def attention_maps(network: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -54,6 +65,52 @@ def depth_gates(network: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
     torch.Size([1, 128, 8])
     """
     return _observe(network, x, DepthAttention, lambda module, inputs: module.gates(inputs[0]))
+
+
+@torch.no_grad()
+def scan_features(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return what a network makes of scans, by which one tells whether they resemble those it was trained on.
+
+    For the networks of the two papers: the mean over positions of each channel, after each of the four
+    stages. The early stages tell of noise and texture, which the last ones forget. For any other network:
+    what its last fully connected layer is given, which for a probe is the encoder's features.
+
+    One plain forward pass in eval mode; the network is left as it was.
+
+    Args:
+        network: a classifier.
+        x: a batch of grids, ``(B, 1, R, A, S)``.
+
+    Returns:
+        float32, ``(B, C)``.
+
+    Raises:
+        ValueError: the network has no fully connected layer.
+    """
+    seen: list[torch.Tensor] = []
+    stages = next((names for kind, names in STAGES.items() if isinstance(network, kind)), [])
+    hooks = [
+        network.get_submodule(name).register_forward_hook(
+            lambda module, inputs, output: seen.append(output.flatten(2).mean(dim=2))
+        )
+        for name in stages
+    ]
+    if not stages:
+        dense = [module for module in network.modules() if isinstance(module, nn.Linear)]
+        if not dense:
+            raise ValueError(
+                f"{type(network).__name__} has no fully connected layer whose input is its features"
+            )
+        hooks = [
+            dense[-1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].flatten(1)))
+        ]
+    try:
+        with eval_mode(network):
+            network(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.cat(seen, dim=1).float()
 
 
 def _observe(

@@ -16,6 +16,7 @@ from .spatial_shape import check_input, checked_spatial_shape, halved
 
 __all__ = ["MultiTaskLogits", "MultiTaskNetwork", "SingleTaskNetwork"]
 
+LAST_LAYER = 0.1  # its weights, in those of He's distribution; the paper does not give any initialisation
 ONE_OUTPUT = ("wa_66", "sa_66", "resnet18", "ca_resnet18", "da_resnet18", "da_ca_resnet18")  # recipes
 
 
@@ -70,7 +71,7 @@ class SingleTaskNetwork(nn.Module):
         self.features = nn.Sequential(_stages(channels, units, unit, branches=_one))
         flat = _flat_size(channels, units, self.spatial_shape)
         self.head = nn.Sequential(
-            _linear(flat, hidden[0]), nn.ReLU(), _linear(*hidden), nn.ReLU(), _linear(hidden[1], num_classes)
+            _linear(flat, hidden[0]), nn.ReLU(), _linear(*hidden), nn.ReLU(), _logits(hidden[1], num_classes)
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -128,10 +129,10 @@ class MultiTaskNetwork(nn.Module):
         flat = _flat_size(channels, units, self.spatial_shape)
         self.detection_features = nn.Sequential(nn.Flatten(), _linear(flat, hidden[0]), nn.ReLU())
         self.type_features = nn.Sequential(nn.Flatten(), _linear(flat, hidden[0]), nn.ReLU())
-        self.detection_head = _linear(hidden[0], 2)
-        self.type_head = _linear(hidden[0], num_classes - 1)
+        self.detection_head = _logits(hidden[0], 2)
+        self.type_head = _logits(hidden[0], num_classes - 1)
         self.combined_head = nn.Sequential(
-            _linear(2 * hidden[0], hidden[1]), nn.ReLU(), _linear(hidden[1], num_classes)
+            _linear(2 * hidden[0], hidden[1]), nn.ReLU(), _logits(hidden[1], num_classes)
         )
 
     def all_logits(self, x: torch.Tensor) -> MultiTaskLogits:
@@ -186,6 +187,14 @@ def _transition(channels: int) -> nn.Sequential:
 def _linear(in_features: int, out_features: int) -> nn.Linear:
     layer = nn.Linear(in_features, out_features)
     initialise_kaiming(layer)
+    return layer
+
+
+def _logits(in_features: int, num_classes: int) -> nn.Linear:
+    """Return a last layer that starts with nearly equal probabilities: the first steps repair nothing."""
+    layer = _linear(in_features, num_classes)
+    with torch.no_grad():
+        layer.weight.mul_(LAST_LAYER)
     return layer
 
 

@@ -9,6 +9,7 @@ from .flags import FLAGS, geometry_flags
 from .formats import DICOM, FORMATS, PICTURE_ENDINGS, Format, formats_of, is_picture
 from .grey import check_window
 from .header import read_header
+from .hull import Hull
 from .lungs import Lungs, enclosed_air, find_lungs
 from .patient_keys import SALT, PatientKeys, share_patient_salt
 from .reading import ScanReader, read_checked_scan, read_scan, series_files
@@ -33,6 +34,7 @@ __all__ = [
     "Format",
     "Found",
     "FoundScan",
+    "Hull",
     "Lungs",
     "PatientKeys",
     "RefusedScan",

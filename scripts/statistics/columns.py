@@ -51,7 +51,7 @@ def prediction_columns(class_names: Sequence[str], fold: bool = False, source: b
     """
     optional = [name for name, there in (("fold", fold), ("source", source)) if there]
     probabilities = [*class_columns(class_names), *raw_columns(class_names)]
-    rest = ["prediction", "above_threshold", "abstain", "reason", "flags", "heat_map"]
+    rest = ["prediction", "above_threshold", "abstain", "reason", "training_distance", "flags", "heat_map"]
     return ["image", "patient", "label", *optional, *probabilities, *rest]
 
 

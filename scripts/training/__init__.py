@@ -7,6 +7,7 @@ from .class_counts import balanced_counts, check_training_classes
 from .handlers import LossTermRecorder, ReseedEachEpoch, prepare_plain_batch
 from .history import EpochHistory
 from .losses import LossTerms, MultiTaskLoss
+from .optimising import ClipGradients, parameter_groups
 from .parallel import AverageStatistics, average_gradients
 from .preparation import prepare_scans
 from .record import describe_environment, record_run
@@ -16,6 +17,7 @@ __all__ = [
     "AverageStatistics",
     "BestAndLast",
     "ClassBalancedBatches",
+    "ClipGradients",
     "EpochHistory",
     "GatheredEpochMetric",
     "LossTermRecorder",
@@ -32,6 +34,7 @@ __all__ = [
     "dual_attention_augmentation",
     "log_likelihood",
     "macro_auc",
+    "parameter_groups",
     "prepare_plain_batch",
     "prepare_scans",
     "prior_attention_augmentation",

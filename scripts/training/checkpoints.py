@@ -44,7 +44,9 @@ class BestAndLast:
 
     Args:
         ckpt_dir: where the two files go.
-        network: ``model.pt`` is its plain state dict, as every client of a bundle reads it.
+        network: that is trained; saved for resuming.
+        kept_network: that is validated; ``model.pt`` is its plain state dict, as every client of a bundle
+            reads it. None is ``network``; a moving average of its weights is saved for resuming as well.
         optimizer: saved for resuming.
         lr_scheduler: saved for resuming.
         evaluator: holds the key metric.
@@ -65,10 +67,14 @@ class BestAndLast:
         evaluator: Workflow,
         model_file: Any = None,
         resume: bool = False,
+        kept_network: torch.nn.Module | None = None,
         weights_name: str = "model.pt",
     ) -> None:
         self.ckpt_dir = Path(ckpt_dir)
         self.parts = {"network": network, "optimizer": optimizer, "lr_scheduler": lr_scheduler}
+        self.kept_network = network if kept_network is None else kept_network
+        if self.kept_network is not network:
+            self.parts["kept_network"] = self.kept_network
         self.evaluator = evaluator
         self.model_file = model_file
         self.resume = resume
@@ -92,7 +98,7 @@ class BestAndLast:
         best = self.evaluator.state
         if best.best_metric_epoch == engine.state.epoch:
             weights = self.ckpt_dir / self.weights_name
-            _replace(self.parts["network"].state_dict(), weights)
+            _replace(self.kept_network.state_dict(), weights)
             if self.model_file is not None:
                 self.model_file.write(weights)
         state = {name: part.state_dict() for name, part in self._all_parts(engine).items()}

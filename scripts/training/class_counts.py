@@ -10,16 +10,17 @@ __all__ = ["balanced_counts", "check_training_classes"]
 BATCH_SIZE = 10  # scans, of Wang et al.
 
 
-def balanced_counts(num_classes: int) -> list[int]:
-    """Return how many scans of each class meet in a batch: ten, shared evenly, the first classes one more.
+def balanced_counts(num_classes: int, batch_size: int = BATCH_SIZE) -> list[int]:
+    """Return how many scans of each class meet in a batch: shared evenly, the first classes one more.
 
-    Of three classes these are the 4, 3 and 3 of Wang et al.; of more than ten classes each has one scan.
+    Of three classes and ten scans these are the 4, 3 and 3 of Wang et al.; of more classes than scans each
+    has one.
 
     Example:
         >>> [balanced_counts(number) for number in (2, 3, 4)]
         [[5, 5], [4, 3, 3], [3, 3, 2, 2]]
     """
-    share, rest = divmod(max(BATCH_SIZE, num_classes), num_classes)
+    share, rest = divmod(max(batch_size, num_classes), num_classes)
     return [share + (label < rest) for label in range(num_classes)]
 
 

@@ -35,6 +35,10 @@ class MultiTaskLoss(nn.Module):
     any contributes 0. A network with one output, or a multi-task one in eval mode, is held to the third term
     alone.
 
+    Args:
+        label_smoothing: of each cross-entropy: the share of the target that is spread over all its classes
+            (Szegedy et al., CVPR 2016, section 7); 0 in the paper.
+
     Shape:
         - prediction: named tuple of logits ``detection (B, 2)``, ``pneumonia_type (B, C - 1)`` and
           ``combined (B, C)``; or one tensor ``(B, C)``
@@ -46,20 +50,29 @@ class MultiTaskLoss(nn.Module):
         tensor(1.0986)
     """
 
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
     def terms(self, prediction: tuple[torch.Tensor, ...], label: torch.Tensor) -> LossTerms:
         """Return the three summands for a named tuple of logits."""
         detection, pneumonia_type, combined = prediction
         ill = label != NEGATIVE
-        type_sum = cross_entropy(pneumonia_type[ill], label[ill] - 1, reduction="sum")
+        type_sum = self._cross_entropy(pneumonia_type[ill], label[ill] - 1, reduction="sum")
         return LossTerms(
-            detection=cross_entropy(detection, ill.long()),
+            detection=self._cross_entropy(detection, ill.long()),
             pneumonia_type=type_sum / ill.sum().clamp(min=1),
-            combined=cross_entropy(combined, label),
+            combined=self._cross_entropy(combined, label),
         )
 
     def forward(
         self, prediction: torch.Tensor | tuple[torch.Tensor, ...], label: torch.Tensor
     ) -> torch.Tensor:
         if isinstance(prediction, torch.Tensor):
-            return cross_entropy(prediction, label)
+            return self._cross_entropy(prediction, label)
         return torch.stack(self.terms(prediction, label)).sum()
+
+    def _cross_entropy(
+        self, logits: torch.Tensor, label: torch.Tensor, reduction: str = "mean"
+    ) -> torch.Tensor:
+        return cross_entropy(logits, label, reduction=reduction, label_smoothing=self.label_smoothing)

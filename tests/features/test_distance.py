@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from scripts.checkpoints import DistanceRecord
 from scripts.errors import UserError
-from scripts.features import DISTANCES, fit_distance, mahalanobis, nearest_neighbour
+from scripts.features import DISTANCES, distance_record, fit_distance, mahalanobis, nearest_neighbour
 
 BOTH = list(DISTANCES.values())
 
@@ -57,3 +58,56 @@ def test_scans_of_one_patient_do_not_make_each_other_usual(distance):
 def test_too_few_patients_are_refused():
     with pytest.raises(UserError, match="19 patients; a distance to the training scans needs 20"):
         fit_distance(crowd(38), [str(index // 2) for index in range(38)])
+
+
+def test_a_record_is_mahalanobis_where_its_directions_are_all_there_are():
+    training, held_out, values = (crowd(n, channels=12, seed=seed) for n, seed in ((90, 0), (40, 1), (7, 2)))
+    record = distance_record(training, held_out)
+    np.testing.assert_allclose(
+        record.distances(values) * record.threshold, mahalanobis(training)(values), rtol=1e-3
+    )
+
+
+def test_a_record_flags_few_scans_like_the_training_scans_and_all_others():
+    record = distance_record(crowd(300), crowd(200, seed=1))
+    assert (record.distances(crowd(200, seed=1)) > 1).mean() <= 0.05
+    assert 0.01 < (record.distances(crowd(4000, seed=2)) > 1).mean() < 0.1
+    assert (record.distances(crowd(100, seed=3, shift=3.0)) > 1).all()
+    assert record.fitted_on == {"training_scans": 300, "held_out_scans": 200, "usual": 0.95}
+
+
+def test_a_scan_off_the_few_directions_is_far():
+    """All training scans vary along eight directions; one that differs elsewhere is unlike them."""
+    training = crowd(300)
+    record = distance_record(training, crowd(200, seed=1))
+    usual = training[0]
+    beside = np.linalg.svd(training - training.mean(0))[2][-1]
+    assert record.distances(usual[None])[0] < 1 < record.distances((usual + 3 * beside)[None])[0]
+
+
+def test_a_record_is_small_and_survives_a_model_file_s_text():
+    record = distance_record(crowd(60, channels=960), crowd(40, channels=960, seed=1))
+    text = record.model_dump_json()
+    assert len(text) < 300_000
+    values = crowd(5, channels=960, seed=2)
+    np.testing.assert_array_equal(
+        DistanceRecord.model_validate_json(text).distances(values), record.distances(values)
+    )
+
+
+@pytest.mark.parametrize(("held_out", "known"), [(18, False), (19, True)])
+def test_a_threshold_takes_nineteen_held_out_scans(held_out, known):
+    assert (distance_record(crowd(50), crowd(held_out, seed=1)) is not None) is known
+
+
+@pytest.mark.parametrize(
+    "change", [{"scale": [1.0]}, {"scale": [1.0, 0.0]}, {"variances": []}, {"threshold": 0.0}]
+)
+def test_a_record_that_contradicts_itself_is_refused(change):
+    good = {
+        "mean": [0.0, 1.0], "scale": [1.0, 2.0], "directions": [[1.0, 0.0]], "variances": [1.0], "rest": 1.0,
+        "threshold": 2.0, "fitted_on": {},
+    }  # fmt: skip
+    DistanceRecord(**good)
+    with pytest.raises(ValueError, match=r"training_distance|greater than 0"):
+        DistanceRecord(**good | change)

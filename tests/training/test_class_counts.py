@@ -23,6 +23,13 @@ def test_default_batches_are_the_papers_ten_scans_as_even_as_can_be(number):
     assert counts == sorted(counts, reverse=True) and counts[0] - counts[-1] <= 1
 
 
+@pytest.mark.parametrize(
+    ("number", "batch", "counts"), [(3, 6, [2, 2, 2]), (4, 6, [2, 2, 1, 1]), (7, 6, [1] * 7)]
+)
+def test_smaller_batches_are_shared_likewise(number, batch, counts):
+    assert balanced_counts(number, batch) == counts
+
+
 def test_the_default_of_three_classes_is_the_papers():
     assert balanced_counts(3) == [4, 3, 3]
 

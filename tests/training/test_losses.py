@@ -78,3 +78,14 @@ def test_three_classes_lose_to_the_last_bit_what_the_papers_formula_says():
         prediction.pneumonia_type[ill], (label[ill] == 2).long(), reduction="sum"
     )
     assert MultiTaskLoss().terms(prediction, label).pneumonia_type == papers / 6
+
+
+def test_label_smoothing_spreads_a_share_of_each_target_over_its_classes():
+    prediction = MultiTaskLogits(odds([1, 3]), odds([1, 9]), odds([1, 1, 2]))
+    terms = MultiTaskLoss(label_smoothing=0.3).terms(prediction, torch.tensor([2]))
+    assert terms.detection.item() == pytest.approx(0.85 * log(4 / 3) + 0.15 * log(4))
+    assert terms.pneumonia_type.item() == pytest.approx(0.85 * log(10 / 9) + 0.15 * log(10))
+    assert terms.combined.item() == pytest.approx(0.8 * log(2) + 2 * 0.1 * log(4))
+    assert MultiTaskLoss(0.3)(odds([1, 1, 2]), torch.tensor([2])).item() == pytest.approx(
+        terms.combined.item()
+    )
