@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.covariance import ledoit_wolf_shrinkage
@@ -152,7 +153,7 @@ def distance_record(
     spread = (1 - shrinkage) * lengths**2 / len(placed)
     floor = shrinkage * (placed**2).mean()
     beside = spread[count:].sum() / max(placed.shape[1] - count, 1) + floor
-    facts = {
+    facts: dict[str, Any] = {
         "mean": _rounded(mean),
         "scale": _rounded(scale),
         "directions": [_rounded(direction) for direction in directions[:count]],

@@ -18,7 +18,7 @@ from scripts.delivery.resolved import config_of_model, resolved_yaml
 from scripts.errors import UserError
 from scripts.networks import wa_66, weights_hash
 
-SHAPE = [40, 40, 32]  # of recipe_demo.yaml
+SHAPE = [64, 64, 48]  # of recipe_demo.yaml
 
 
 HASHES = TaughtBy(training=["ab" * 32], validation=["cd" * 32])
