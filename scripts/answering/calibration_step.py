@@ -94,9 +94,8 @@ def fit_training_distance_once(
     fitted = None
     if rank() == 0 and taught is not None and len(training) and len(held_out):
         if set(filter(None, training.content_hashes())) <= set(taught.training):
-            fitted = distance_record(
-                *(_features(predictor, data, batch_size, num_workers) for data in (training, held_out))
-            )
+            taught_it = _features(predictor, training, batch_size, num_workers)
+            fitted = distance_record(taught_it, _features(predictor, held_out, batch_size, num_workers))
         if fitted is not None:
             described = ModelFile.of(model.checkpoints[0])
             described.model_copy(update={"training_distance": fitted}).write(model.checkpoints[0])
