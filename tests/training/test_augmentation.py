@@ -5,8 +5,9 @@ from scripts.training import dual_attention_augmentation, prior_attention_augmen
 GRID = (12, 12, 7)
 
 
-def volumes(transforms, count):
-    image = torch.rand(1, *GRID, generator=torch.Generator().manual_seed(1))
+def volumes(transforms, count, image=None):
+    if image is None:
+        image = torch.rand(1, *GRID, generator=torch.Generator().manual_seed(1))
     for index, transform in enumerate(transforms):
         transform.set_random_state(index)
     for _ in range(count):
@@ -34,3 +35,16 @@ def test_dual_attention_augmentation_moves_the_image_a_little_within_slices():
     ]
     assert len({round(difference, 6) for difference in differences}) > 10
     assert max(differences) < 0.5
+
+
+def test_dual_attention_augmentation_flips_left_and_right_only():
+    """A slope along each axis keeps its direction, but along R, where half of the scans are flipped."""
+    size = (36, 34, 5)
+    slopes = torch.stack(torch.meshgrid(*(torch.arange(1.0, count + 1) for count in size), indexing="ij"))
+    rises = []
+    for _, changed in volumes(dual_attention_augmentation(), 40, slopes.sum(dim=0)[None]):
+        middle = changed[0, 10:-10, 10:-10]  # nothing that is shifted in from outside
+        rises.append([middle.diff(dim=axis).mean().sign().item() for axis in range(3)])
+    right, front, head = torch.tensor(rises).T
+    assert (front == 1).all() and (head == 1).all()
+    assert 8 < (right == 1).sum() < 32
