@@ -126,5 +126,5 @@ class ProbeTraining:
             "strength": fit.strength,
             "losses": {f"{strength:g}": loss for strength, loss in fit.losses.items()},
             "fold_strengths": fit.fold_strengths,
-            "out_of_fold": table_metrics(self._table(features, fit.probabilities), self.seed),
+            "out_of_fold": table_metrics(self._table(features, fit.probabilities)),
         }

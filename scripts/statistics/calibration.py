@@ -11,7 +11,7 @@ import numpy as np
 
 from scripts.errors import UserError
 
-from .intervals import estimate, patient_weights
+from .bootstrap import estimate, patient_weights
 from .temperature import fit_temperature, with_prior, with_temperature
 
 if TYPE_CHECKING:

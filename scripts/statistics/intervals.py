@@ -1,107 +1,213 @@
-"""How uncertain a metric is: percentile bootstrap over patients."""
+"""How uncertain a metric is: 95 % intervals that hold near 0 and 1, and for several scans a patient.
 
-from collections.abc import Callable, Sequence
+A share (recall, accuracy ...) has Wilson's interval for the number of independent scans that its scans are
+worth. An area under a curve is treated as a share that as many independent scans would spread as widely. What
+is computed of several metrics (a mean, a difference, a predictive value) joins their intervals.
+docs/metrics.md has the coverage of each by simulation.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import betainc, ndtri
 
-__all__ = ["estimate", "patient_bootstrap", "patient_weights", "percentile_interval", "ratio"]
+__all__ = [
+    "Estimate",
+    "area_estimate",
+    "combined",
+    "effective_scans",
+    "leave_one_out",
+    "predictive_value",
+    "ratio",
+    "share_estimate",
+    "share_interval",
+]
 
-RESAMPLES = 2000
-DEFINED = 0.95  # share of the resamples that must define a metric for it to have an interval
+GROUPS = 400  # of patients, left out in turn; where there are fewer patients, one by one
+FEW = 40  # independent scans: below, Wilson's interval is too narrow (Brown, Cai and DasGupta, 2001)
+PRIOR_PAIRS = 2.0  # pairs of scans of one patient that agree, before any is seen
+LEVEL = 0.95
+
+Estimate = dict[str, Any]
 
 
-def patient_bootstrap(
-    statistic: Callable[[np.ndarray], float],
-    patients: Sequence[str],
-    resamples: int = RESAMPLES,
-    level: float = 0.95,
-    seed: int = 0,
-) -> list[float] | None:
-    """Return a percentile bootstrap interval that resamples patients, not scans.
-
-    Scans of one patient are not independent: resampling them one by one makes the interval too narrow.
-    For metrics that take weights, :func:`patient_weights` does the same without a loop.
+def share_estimate(part: np.ndarray, whole: np.ndarray, patients: Sequence[str] | np.ndarray) -> Estimate:
+    """Return a share of scans with its interval, ready for JSON.
 
     Args:
-        statistic: maps row indices (with repeats) to the metric.
+        part: scans that count, ``(N,)``, bool; those outside the whole are ignored.
+        whole: scans that are asked, ``(N,)``, bool.
         patients: whose scan each row is.
-        resamples: number of bootstrap samples.
-        level: confidence level.
-        seed: of the resampling.
 
     Returns:
-        ``[low, high]``, or None as :func:`percentile_interval` says.
+        ``value`` and ``interval_95_percent``, both None where the whole is empty.
 
     Example:
-        >>> right = np.array([1.0] * 8 + [0.0] * 2)
-        >>> patient_bootstrap(lambda rows: right[rows].mean(), list("abcdefghij"))
-        [0.5, 1.0]
+        >>> right = np.array([True] * 20)
+        >>> found = share_estimate(right, np.ones(20, dtype=bool), range(20))
+        >>> found["value"], [round(end, 3) for end in found["interval_95_percent"]]
+        (1.0, [0.839, 1.0])
     """
-    owner, draws = _draws(patients, resamples, seed)
-    order = np.argsort(owner, kind="stable")
-    rows_of = np.split(order, np.cumsum(np.bincount(owner))[:-1])
-    values = [statistic(np.concatenate([rows_of[patient] for patient in draw])) for draw in draws]
-    return percentile_interval(np.array(values), level)
-
-
-def patient_weights(patients: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """Return how often each row is in the data itself and in each bootstrap sample of patients.
-
-    Args:
-        patients: whose scan each of the N rows is.
-        resamples: number B of bootstrap samples.
-        seed: of the resampling.
-
-    Returns:
-        ``(1 + B, N)``, float32. Row 0 is all ones, the data itself, so that a metric computed from these
-        weights has its value first and its bootstrap distribution after it.
-
-    Example:
-        >>> patient_weights(["a", "a", "b"], resamples=2).astype(int).tolist()
-        [[1, 1, 1], [0, 0, 2], [1, 1, 1]]
-    """
-    owner, draws = _draws(patients, resamples, seed)
-    count = draws.shape[1]
-    places = draws + count * np.arange(resamples)[:, None]
-    times = np.bincount(places.ravel(), minlength=resamples * count).reshape(resamples, count)
-    return np.concatenate([np.ones((1, len(owner))), times[:, owner]]).astype(np.float32)
-
-
-def percentile_interval(values: np.ndarray, level: float = 0.95) -> list[float] | None:
-    """Return the central part of a bootstrap distribution.
-
-    Args:
-        values: one a resample; NaN where the resample does not define it.
-        level: share that lies inside.
-
-    Returns:
-        ``[low, high]``, or None where more than one in twenty resamples does not define it: the
-        scans are then too few for an interval.
-    """
-    known = values[~np.isnan(values)]
-    if not len(known) or len(known) < DEFINED * len(values):
-        return None
-    tail = (1 - level) / 2
-    return [float(value) for value in np.quantile(known, [tail, 1 - tail])]
-
-
-def estimate(values: np.ndarray) -> dict[str, Any]:
-    """Return a metric with its interval, ready for JSON.
-
-    Args:
-        values: of the metric for each row of :func:`patient_weights`, NaN where undefined.
-
-    Returns:
-        ``value`` and ``interval_95_percent``, both None where the data do not define it.
-
-    Example:
-        >>> estimate(np.array([0.5, 0.4, 0.6]))
-        {'value': 0.5, 'interval_95_percent': [0.405, 0.595]}
-    """
-    if np.isnan(values[0]):
+    if not whole.any():
         return {"value": None, "interval_95_percent": None}
-    return {"value": float(values[0]), "interval_95_percent": percentile_interval(values[1:])}
+    part, owners = part[whole], np.asarray(patients)[whole]
+    share = float(part.mean())
+    return {"value": share, "interval_95_percent": share_interval(share, effective_scans(part, owners))}
+
+
+def share_interval(share: float, scans: float) -> list[float]:
+    """Return the 95 % interval of a share of independent scans, by Wilson's score test (1927).
+
+    For few scans it is widened to the mid-P limits where these lie outside: either test alone falls short of
+    95 % at some shares near 0 and 1, and these are different ones.
+
+    Args:
+        share: 0 to 1.
+        scans: how many independent ones; need not be whole.
+
+    Example:
+        >>> [round(end, 3) for end in share_interval(0.9, 100)]
+        [0.826, 0.945]
+    """
+    z = ndtri((1 + LEVEL) / 2)
+    centre = (share * scans + z**2 / 2) / (scans + z**2)
+    half = z * np.sqrt(share * (1 - share) * scans + z**2 / 4) / (scans + z**2)
+    low, high = centre - half, centre + half
+    if scans < FEW:
+        low = min(low, _mid_p_limit(share * scans, scans))
+        high = max(high, 1 - _mid_p_limit((1 - share) * scans, scans))
+    return [float(min(max(low, 0.0), share)), float(max(min(high, 1.0), share))]
+
+
+def effective_scans(part: np.ndarray, patients: Sequence[str] | np.ndarray) -> float:
+    """Return how many independent scans are worth as much as these, of which some share a patient.
+
+    N scans are worth ``N / (1 + r (k - 1))`` (Kish, 1965), where k is the mean size of a scan's own patient
+    and r the correlation within patients. It is estimated from the rarer outcome: of the scans beside one of
+    these in its patient, how many share it, and how many would by chance. With few such pairs it leans
+    towards 1, the safe side, as if :data:`PRIOR_PAIRS` of them had been seen to agree.
+
+    Args:
+        part: scans that count, ``(N,)``, bool.
+        patients: whose scan each row is.
+
+    Example:
+        >>> effective_scans(np.array([True, True, False, False]), ["a", "a", "b", "b"])
+        2.0
+    """
+    _, owner, sizes = np.unique(np.asarray(patients), return_inverse=True, return_counts=True)
+    size = (sizes**2).sum() / len(part)
+    rarer = part if part.mean() <= 0.5 else ~part
+    share = rarer.mean()
+    of_patient = np.bincount(owner[rarer], minlength=len(sizes))
+    agreeing = (of_patient * (of_patient - 1)).sum() + PRIOR_PAIRS
+    pairs = (of_patient * (sizes - 1)).sum() + PRIOR_PAIRS
+    correlation = min(max((agreeing / pairs - share) / (1 - share), 0.0), 1.0)
+    return float(len(part) / (1 + correlation * (size - 1)))
+
+
+def leave_one_out(patients: Sequence[str]) -> np.ndarray:
+    """Return weights of the data itself, and of the data without each patient in turn (the jackknife).
+
+    Args:
+        patients: whose scan each of the N rows is; more than :data:`GROUPS` are left out in so many groups.
+
+    Returns:
+        ``(1 + G, N)``, float32. Row 0 is all ones, so that a metric computed from these weights has its value
+        first.
+
+    Example:
+        >>> leave_one_out(["a", "a", "b"]).astype(int).tolist()
+        [[1, 1, 1], [0, 0, 1], [1, 1, 0]]
+    """
+    names, owner = np.unique(np.asarray(patients), return_inverse=True)
+    group = owner % GROUPS
+    without = group[None] != np.arange(min(len(names), GROUPS))[:, None]
+    return np.concatenate([np.ones((1, len(owner))), without]).astype(np.float32)
+
+
+def area_estimate(values: np.ndarray, groups: Sequence[np.ndarray]) -> Estimate:
+    """Return an area between 0 and 1 with its interval: that of a share which spreads as widely.
+
+    Two groups of a and b scans are worth at most ``4 a b / (a + b)``, one group as many as it has; that is
+    taken where the data show no spread (the area is 0 or 1), with patients in the place of scans.
+
+    Args:
+        values: of the area for each row of :func:`leave_one_out`, NaN where undefined.
+        groups: whose scan each one is, of the positive scans, and perhaps of the negative ones.
+    """
+    value, without = float(values[0]), values[1:]
+    if np.isnan(value):
+        return {"value": None, "interval_95_percent": None}
+    sizes = [np.unique(owners, return_counts=True)[1] for owners in groups]
+    fewest, most = (
+        len(groups) ** 2 / sum(1 / each for each in counts)
+        for counts in ([size.sum() ** 2 / (size**2).sum() for size in sizes], [size.sum() for size in sizes])
+    )
+    known = len(without) > 1 and not np.isnan(without).any()
+    variance = (len(without) - 1) * without.var() if known else 0.0  # jackknife
+    spread = value * (1 - value)
+    scans = min(spread / variance, most) if spread > 1e-9 and variance > 1e-12 else fewest
+    return {"value": value, "interval_95_percent": share_interval(value, float(scans))}
+
+
+def combined(estimates: Sequence[Estimate], factors: Sequence[float], values: np.ndarray) -> Estimate:
+    """Return a sum of metrics, each times a factor, with its interval (Zou and Donner, 2008: MOVER).
+
+    Each end lies as far from the value as the ends of the metrics lie from theirs, squared and added, with
+    the metrics' correlation.
+
+    Args:
+        estimates: M metrics with their intervals.
+        factors: M numbers, such as 1 and -1 for a difference.
+        values: of each metric for each row of :func:`leave_one_out`, ``(M, 1 + G)``: how they vary together.
+
+    Returns:
+        ``value`` and ``interval_95_percent``, both None where a metric is not defined.
+    """
+    if any(each["value"] is None for each in estimates):
+        return {"value": None, "interval_95_percent": None}
+    value = sum(factor * each["value"] for factor, each in zip(factors, estimates, strict=True))
+    steps = np.array(
+        [[end - each["value"] for end in each["interval_95_percent"]] for each in estimates]
+    )  # (M, 2), the first at most 0
+    steps *= np.asarray(factors)[:, None]
+    correlation = _correlation(values[:, 1:]) * np.sign(np.outer(factors, factors))
+    low, high = (
+        float(np.sqrt(max(part @ correlation @ part, 0.0))) for part in (steps.min(axis=1), steps.max(axis=1))
+    )
+    return {"value": float(value), "interval_95_percent": [value - low, value + high]}
+
+
+def predictive_value(wrong: Estimate, right: Estimate, prevalence: float) -> Estimate:
+    """Return the share of the called who have a condition, by Bayes' rule, with its interval.
+
+    The limits of wrong / right are those at which the interval of ``wrong - limit * right`` ends at 0 (Donner
+    and Zou, 2012); the two shares are of different patients.
+
+    Args:
+        wrong: share of those without the condition who are called nevertheless.
+        right: share of those with it who are called.
+        prevalence: share of those with it where the scans come from.
+
+    Returns:
+        ``value`` and ``interval_95_percent``, both None where nobody would be called.
+    """
+    undefined = {"value": None, "interval_95_percent": None}
+    if wrong["value"] is None or right["value"] is None:
+        return undefined
+    called = prevalence * right["value"] + (1 - prevalence) * wrong["value"]
+    if not called:
+        return undefined
+
+    def at(limit: float) -> float:
+        return prevalence / (prevalence + (1 - prevalence) * limit) if prevalence else 0.0
+
+    low, high = _ratio_interval(wrong, right)
+    ends = [at(high) if high < np.inf else float(prevalence == 1), at(low)]
+    return {"value": prevalence * right["value"] / called, "interval_95_percent": ends}
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -109,8 +215,35 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
 
 
-def _draws(patients: Sequence[str], resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the patient of each row, ``(N,)``, and those drawn in each resample, ``(B, patients)``."""
-    names, owner = np.unique(np.asarray(patients), return_inverse=True)
-    draws = np.random.default_rng(seed).integers(len(names), size=(resamples, len(names)))
-    return owner, draws
+def _mid_p_limit(found: float, scans: float) -> float:
+    """Return the lowest share at which so many are not too many, counting half of the chance of so many."""
+    if found <= 0:
+        return 0.0
+
+    def excess(share: float) -> float:
+        more = betainc(found + 1, scans - found, share) if found < scans else 0.0
+        return float((more + betainc(found, scans - found + 1, share)) / 2 - (1 - LEVEL) / 2)
+
+    return float(brentq(excess, 0, 1))
+
+
+def _ratio_interval(over: Estimate, under: Estimate) -> tuple[float, float]:
+    """Return the limits of the ratio of two independent shares; the upper one may be infinite."""
+    a, (a_low, a_high) = over["value"], over["interval_95_percent"]
+    b, (b_low, b_high) = under["value"], under["interval_95_percent"]
+    low, below = a_low * (2 * a - a_low), b_high * (2 * b - b_high)
+    high, above = a_high * (2 * a - a_high), b_low * (2 * b - b_low)
+    smallest = low / (a * b + np.sqrt((a * b) ** 2 - below * low)) if low > 0 else 0.0
+    largest = (a * b + np.sqrt((a * b) ** 2 - above * high)) / above if above > 0 else np.inf
+    return float(smallest), float(largest)
+
+
+def _correlation(values: np.ndarray) -> np.ndarray:
+    """Return the correlation of the rows, 0 where one of them does not vary."""
+    values = values[:, ~np.isnan(values).any(axis=0)]
+    centred = values - values.mean(axis=1, keepdims=True) if values.shape[1] else values
+    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    rows = np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)
+    matrix = rows @ rows.T
+    np.fill_diagonal(matrix, 1)
+    return matrix

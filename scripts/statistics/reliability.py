@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .intervals import estimate, patient_weights, ratio
+from .bootstrap import estimate, patient_weights
+from .intervals import predictive_value, share_estimate
 from .temperature import LOWEST
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def calibration_error(table: "PredictionTable", bins: int = BINS, seed: int = 0)
 
 
 def operating_point(
-    table: "PredictionTable", index: int, threshold: float | np.ndarray, prevalence: float, seed: int = 0
+    table: "PredictionTable", index: int, threshold: float | np.ndarray, prevalence: float
 ) -> dict[str, Any]:
     """Report what a threshold that was fitted elsewhere does on these scans.
 
@@ -83,7 +84,6 @@ def operating_point(
         threshold: of its probability; or one a scan, ``(N,)``, where several networks predicted.
         prevalence: share of the class among those who would be scanned, 0 to 1; by Bayes' rule it makes the
             predictive values of sensitivity and specificity.
-        seed: of the bootstrap.
 
     Returns:
         ``sensitivity``, ``specificity``, ``ppv`` and ``npv`` at the prevalence, each with ``value`` and
@@ -91,34 +91,31 @@ def operating_point(
     """
     positive = table.labels == index
     called = table.probabilities[:, index] >= threshold
-    weights = patient_weights(table.patients, seed=seed)
-    sensitivity = _share(weights, positive & called, positive)
-    specificity = _share(weights, ~positive & ~called, ~positive)
-    found, missed = prevalence * sensitivity, prevalence * (1 - sensitivity)
-    false_positives, cleared = (1 - prevalence) * (1 - specificity), (1 - prevalence) * specificity
-    values = {
-        "sensitivity": sensitivity,
-        "specificity": specificity,
-        "ppv": ratio(found, found + false_positives),
-        "npv": ratio(cleared, cleared + missed),
+
+    def among(part: np.ndarray, whole: np.ndarray) -> dict[str, Any]:
+        return share_estimate(part, whole, table.patients)
+
+    found, missed = among(called, positive), among(~called, positive)
+    cleared, alarmed = among(~called, ~positive), among(called, ~positive)
+    return {
+        "prevalence": prevalence,
+        "sensitivity": found,
+        "specificity": cleared,
+        "ppv": predictive_value(alarmed, found, prevalence),
+        "npv": predictive_value(missed, cleared, 1 - prevalence),
     }
-    return {"prevalence": prevalence, **{name: estimate(each) for name, each in values.items()}}
 
 
-def abstention(
-    table: "PredictionTable", confidences: Sequence[float] = CONFIDENCES, seed: int = 0
-) -> list[dict[str, Any]]:
+def abstention(table: "PredictionTable", confidences: Sequence[float] = CONFIDENCES) -> list[dict[str, Any]]:
     """Report the accuracy of the scans that remain when the network abstains from the least confident.
 
     Args:
         table: of the scans that are reported.
         confidences: abstention thresholds: a scan whose highest probability is below has no prediction.
-        seed: of the bootstrap.
 
     Returns:
         For each: ``threshold``, ``predicted`` (share of the scans) and ``accuracy`` of those.
     """
-    weights = patient_weights(table.patients, seed=seed)
     right = table.probabilities.argmax(axis=1) == table.labels
     everyone = np.ones(len(table), dtype=bool)
     rows = []
@@ -127,8 +124,8 @@ def abstention(
         rows.append(
             {
                 "threshold": float(confidence),
-                "predicted": estimate(_share(weights, sure, everyone)),
-                "accuracy": estimate(_share(weights, sure & right, sure)),
+                "predicted": share_estimate(sure, everyone, table.patients),
+                "accuracy": share_estimate(right, sure, table.patients),
             }
         )
     return rows
@@ -141,7 +138,3 @@ def _binned(
     confidence = probabilities.max(axis=1)
     right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
     return confidence, right, np.clip(np.ceil(confidence * bins) - 1, 0, bins - 1).astype(int)
-
-
-def _share(weights: np.ndarray, part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return ratio(*((weights @ which.astype(np.float32)).astype(np.float64) for which in (part, whole)))

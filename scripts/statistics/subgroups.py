@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .intervals import estimate, patient_weights
+from .intervals import share_estimate
 
 if TYPE_CHECKING:
     from .baselines import ScanFeatures
@@ -23,7 +23,6 @@ def subgroup_metrics(
     table: "PredictionTable",
     items: Mapping[str, Mapping[str, Any]],
     features: "Mapping[str, ScanFeatures]",
-    seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Report the accuracy of each group that differs in the datalist or the scans.
 
@@ -31,7 +30,6 @@ def subgroup_metrics(
         table: of the scans that are reported.
         items: of the datalist, by name.
         features: of the scans, by name.
-        seed: of the bootstrap.
 
     Returns:
         Rows ``by``, ``group``, ``scans``, ``patients``, ``labels`` (scans a class),
@@ -43,8 +41,7 @@ def subgroup_metrics(
         names = [name for name in dict.fromkeys(sorted(set(groups), key=_order)) if name]
         if len(names) > 1:
             rows += [
-                _row(by, name, table.rows(np.array([group == name for group in groups])), seed)
-                for name in names
+                _row(by, name, table.rows(np.array([group == name for group in groups]))) for name in names
             ]
     return rows
 
@@ -75,7 +72,7 @@ def _order(name: str) -> tuple[int, str]:
     return (bands.index(name) if name in bands else -1, name)
 
 
-def _row(by: str, name: str, part: "PredictionTable", seed: int) -> dict[str, Any]:
+def _row(by: str, name: str, part: "PredictionTable") -> dict[str, Any]:
     patients = len(set(part.patients))
     counts = np.bincount(part.labels, minlength=part.probabilities.shape[1]).tolist()
     row: dict[str, Any] = {
@@ -86,6 +83,5 @@ def _row(by: str, name: str, part: "PredictionTable", seed: int) -> dict[str, An
             "accuracy": None,
             "reason": f"{patients} patients are too few; {SMALLEST_GROUP} are asked for",
         }
-    weights = patient_weights(part.patients, seed=seed)
-    right = (part.probabilities.argmax(axis=1) == part.labels).astype(np.float32)
-    return row | {"accuracy": estimate(weights @ right / weights.sum(axis=1))}
+    right = part.probabilities.argmax(axis=1) == part.labels
+    return row | {"accuracy": share_estimate(right, np.ones(len(part), dtype=bool), part.patients)}

@@ -7,22 +7,18 @@ import numpy as np
 
 from scripts.errors import UserError
 
-from .intervals import estimate, patient_weights
-from .metrics import ONE_VS_REST, OVERALL, weighted_metrics
+from .intervals import Estimate, combined, share_estimate
+from .metrics import ONE_VS_REST, OVERALL, Measured, measure
 
 if TYPE_CHECKING:
     from .table import PredictionTable
 
 __all__ = ["classification_metrics", "over_folds", "paired_differences", "table_metrics"]
 
-Values = Mapping[str, np.ndarray]
 
-
-def table_metrics(table: "PredictionTable", seed: int = 0) -> dict[str, Any]:
+def table_metrics(table: "PredictionTable") -> dict[str, Any]:
     """Return :func:`classification_metrics` of a table, and how many of its scans were refused."""
-    metrics = classification_metrics(
-        table.probabilities, table.labels, table.patients, table.class_names, seed
-    )
+    metrics = classification_metrics(table.probabilities, table.labels, table.patients, table.class_names)
     return metrics | {"refused_scans": len(table.refused)}
 
 
@@ -31,7 +27,6 @@ def classification_metrics(
     labels: np.ndarray,
     patients: Sequence[str],
     class_names: Sequence[str],
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Compute every metric of :data:`METRICS` with its interval.
 
@@ -41,9 +36,8 @@ def classification_metrics(
     Args:
         probabilities: ``(N, C)``, rows summing to one.
         labels: ``(N,)`` integers below C.
-        patients: whose scan each row is; the intervals resample patients.
+        patients: whose scan each row is; the scans of one are not taken for independent.
         class_names: C names.
-        seed: of the bootstrap.
 
     Returns:
         A dictionary ready for JSON: the metrics of all classes by name, those of each class against the rest
@@ -55,18 +49,17 @@ def classification_metrics(
     """
     probabilities, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
     _check(probabilities, labels, patients, class_names)
-    weights = patient_weights(patients, seed=seed)
     count = len(class_names)
     matrix = np.zeros((count, count), dtype=int)
     np.add.at(matrix, (labels, probabilities.argmax(axis=1)), 1)
-    majority = (labels == np.bincount(labels).argmax()).astype(np.float32)
+    majority = labels == np.bincount(labels).argmax()
     return {
         "scans": len(labels),
         "patients": len(set(patients)),
-        "majority_class_baseline": estimate(weights @ majority / weights.sum(axis=1)),
-        **_estimates(*weighted_metrics(probabilities, labels, weights), class_names),
+        "majority_class_baseline": share_estimate(majority, np.ones_like(majority), patients),
+        **_by_name(measure(probabilities, labels, patients), class_names),
         "confusion_matrix": {"rows": "label", "columns": "prediction", "counts": matrix.tolist()},
-        "undefined": _reasons(matrix, class_names),
+        "undefined": _reasons(labels, probabilities.argmax(axis=1), class_names),
     }
 
 
@@ -92,18 +85,15 @@ def over_folds(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def paired_differences(
-    table: "PredictionTable", reference: "PredictionTable", seed: int = 0
-) -> dict[str, Any]:
+def paired_differences(table: "PredictionTable", reference: "PredictionTable") -> dict[str, Any]:
     """Return by how much one network's metrics exceed another's on the same scans.
 
-    Both are computed on the same bootstrap samples of patients, so that what makes a sample easy for both
-    cancels.
+    The intervals join those of both networks with their correlation, so that what makes a scan easy for both
+    cancels. Where every probability is the same, the network is the same, and differs by nothing.
 
     Args:
         table: predictions of the network.
         reference: predictions of the other for the same scans, in any order.
-        seed: of the bootstrap.
 
     Returns:
         The metrics as :func:`classification_metrics` has them, each with ``value`` and
@@ -119,20 +109,34 @@ def paired_differences(
     order = np.argsort(table.images, kind="stable")
     ours = table.rows(order)
     other = reference.rows(np.array([place[image] for image in ours.images]))
-    weights = patient_weights(ours.patients, seed=seed)
-    first, second = (weighted_metrics(each.probabilities, each.labels, weights) for each in (ours, other))
-    overall, one_vs_rest = (
-        {name: mine[name] - theirs[name] for name in mine} for mine, theirs in zip(first, second, strict=True)
-    )
-    return _estimates(overall, one_vs_rest, table.class_names)
+    first, second = (measure(each.probabilities, each.labels, each.patients) for each in (ours, other))
+    same = np.array_equal(ours.probabilities, other.probabilities)
+
+    def minus(mine: Estimate, theirs: Estimate, *values: np.ndarray) -> Estimate:
+        if same and mine["value"] is not None:
+            return {"value": 0.0, "interval_95_percent": [0.0, 0.0]}
+        return combined([mine, theirs], [1, -1], np.stack(values))
+
+    overall = {
+        name: minus(first.overall[name], second.overall[name], first.values[0][name], second.values[0][name])
+        for name in first.overall
+    }
+    one_vs_rest = {
+        name: [
+            minus(*pair, first.values[1][name][:, index], second.values[1][name][:, index])
+            for index, pair in enumerate(zip(estimates, second.one_vs_rest[name], strict=True))
+        ]
+        for name, estimates in first.one_vs_rest.items()
+    }
+    return _by_name(Measured(overall, one_vs_rest, first.values), table.class_names)
 
 
-def _estimates(overall: Values, one_vs_rest: Values, class_names: Sequence[str]) -> dict[str, Any]:
+def _by_name(measured: Measured, class_names: Sequence[str]) -> dict[str, Any]:
     per_class = {
-        label: {name: estimate(values[:, index]) for name, values in one_vs_rest.items()}
+        label: {name: estimates[index] for name, estimates in measured.one_vs_rest.items()}
         for index, label in enumerate(class_names)
     }
-    return {**{name: estimate(values) for name, values in overall.items()}, "one_vs_rest": per_class}
+    return {**measured.overall, "one_vs_rest": per_class}
 
 
 def _spread(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -144,13 +148,13 @@ def _spread(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _reasons(matrix: np.ndarray, class_names: Sequence[str]) -> dict[str, str]:
+def _reasons(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> dict[str, str]:
     """Say of each metric that is None why it is."""
     reasons: dict[str, str] = {}
     for metric in ONE_VS_REST:
         for index, label in enumerate(class_names):
-            counts = matrix[index].sum(), matrix[:, index].sum(), matrix.sum()
-            lacking = [need.lacking for need in metric.needs if not need.met(*counts)]
+            masks = labels == index, predicted == index
+            lacking = [group.lacking for group in metric.needs if not group.mask(*masks).any()]
             if lacking:
                 reasons[f"{label}: {metric.name}"] = " and ".join(lacking)
     for metric in OVERALL:
