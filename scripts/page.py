@@ -15,7 +15,7 @@ from typing import Any
 from scripts import bundle_version
 from scripts.files import write_whole
 
-__all__ = ["JOIN", "colour", "interval_text", "spread_text", "write_page"]
+__all__ = ["JOIN", "colour", "interval_text", "link_to", "spread_text", "write_page"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 JOIN = "\N{NO-BREAK SPACE}"
@@ -89,6 +89,13 @@ def spread_text(found: Mapping[str, Any], digits: int = 3) -> str | None:
     )
 
 
+def link_to(section: str) -> Any:
+    """Return a link to the first section of the page with this title."""
+    from markupsafe import Markup
+
+    return Markup('<a href="#{}">{}</a>').format(_anchor(section), section)
+
+
 class _Page:
     """What a template asks of its page: anchors of sections, and drawings whose ids are unique."""
 
@@ -100,7 +107,7 @@ class _Page:
 
     def anchor(self, title: str) -> str:
         """Begin a section, which the page's navigation lists; return its id."""
-        anchor = re.sub(r"\W+", "-", title.lower()).strip("-")
+        anchor = _anchor(title)
         taken = {name for name, _ in self.sections}
         while anchor in taken:
             anchor += "-again"
@@ -125,6 +132,10 @@ class _Page:
         return Markup(drawing.replace("<svg", f'<svg role="img" aria-label="{html.escape(caption)}"', 1))
 
 
+def _anchor(title: str) -> str:
+    return re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
 def _rows_of(rows: Iterable[Sequence[Any]], columns: int) -> list[Sequence[Any]]:
     """Return the rows of a table.
 
@@ -145,6 +156,6 @@ def _cell(value: Any) -> Any:
     if value is None:
         return Markup('<td class="number">&ndash;</td>')
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return Markup(f"<td>{escape(str(value))}</td>")
+        return Markup(f"<td>{escape(value)}</td>")
     number = f"{value:.3f}" if isinstance(value, float) else str(value)
     return Markup(f'<td class="number">{number}</td>')

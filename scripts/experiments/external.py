@@ -11,6 +11,7 @@ from scripts.datalists import external_items
 from scripts.files import write_json
 from scripts.statistics import PredictionTable, average, read_table, table_metrics
 
+from .baseline_predictions import predict_external_baselines
 from .cross_validation import apply_calibration, finished_folds
 from .fold import predict
 from .run_record import recorded_experiment
@@ -59,6 +60,8 @@ def external_test(
     table = apply_calibration(average(tables), output)
     table = table.with_column("source", [sources[image] for image in table.frame["image"]])
     table.write(output / f"external_{name}.csv")
+    preprocessing = experiment.preprocessing(folds[0].checkpoint)
+    predict_external_baselines(output, f"external_{name}", table, items, preprocessing, experiment.cache_dir)
     internal = output / "test.csv"
     content: dict[str, Any] = {
         "datalist": str(experiment.datalist),

@@ -6,6 +6,8 @@ CLAIM: Mongan et al., Radiology: AI 2(2), 2020.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scripts.statistics import ONE_VS_REST
+
 __all__ = ["BY_THE_AUTHORS", "claim_items", "limits_of"]
 
 FEW = 30  # scans of a class: below, its metrics are called uncertain
@@ -19,35 +21,68 @@ def claim_items(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         content: of the report; an item is left out where the run does not hold it.
 
     Returns:
-        Rows of ``item``, ``subject`` and ``text``; :data:`BY_THE_AUTHORS` are those that no run can fill.
+        Rows of ``item``, ``subject``, ``text``, and ``section``, the title of the section of the page with
+        it. :data:`BY_THE_AUTHORS` are those that no run can fill.
     """
     run, sets, environment = content["run"], content["sets"], content["environment"]
+    first = next(iter(sets.values()))["title"]
+    external = [each["title"] for name, each in sets.items() if name.startswith("external_")]
+    settings, results = "Settings and environment", f"Results: {first}"
     rows = [
-        (7, "data sources", _sources(content["data"])),
-        (9, "preprocessing", run.get("settings") and f"settings: {run['settings']}"),
-        (10, "selection of subsets", _counts(content["data"])),
-        (11, "classes", ", ".join(content["class_names"])),
-        (13, "missing data", _refused(sets)),
-        (20, "partitions", f"the lists and folds of {content['datalist']}, made once and frozen in the file"),
-        (21, "level of the partitions", "patient; the datalist and the predictions were checked for it"),
-        (22, "model", _model(run)),
-        (23, "software", environment and ", ".join(f"{k} {v}" for k, v in environment.items())),
-        (24, "initialisation", run.get("seed") is not None and f"seed {run['seed']}"),
-        (25, "training", run.get("command") or run.get("recipe") or run.get("recipes")),
-        (26, "final model", "the checkpoint that is best on the list `validation`, which is not reported"),
-        (27, "ensemble", content["averaging"] and "mean probability of the folds' networks"),
-        (28, "metrics", "defined in docs/metrics.md"),
-        (29, "uncertainty", "95 % percentile intervals, 2000 bootstrap samples of patients"),
-        (30, "robustness", any(each["subgroups"] for each in sets.values()) and "see Subgroups"),
-        (31, "explanation", content["heat_maps"] and "heat maps, see Single scans"),
-        (32, "external data", [n for n in sets if n.startswith("external_")] and "see the external sets"),
-        (34, "demographics", _ages(content["data"])),
-        (35, "performance", "see Results"),
-        (36, "precision of estimates", "intervals stand beside each metric"),
-        (37, "failures", "see Single scans: the most confident errors"),
-        (38, "limitations", "see Limits"),
+        (7, "data sources", _sources(content["data"]), "Data"),
+        (9, "preprocessing", run.get("settings") and f"settings: {run['settings']}", settings),
+        (10, "selection of subsets", _counts(content["data"]), "Data"),
+        (11, "classes", ", ".join(content["class_names"]), "Data"),
+        (13, "missing data", _refused(sets), "Summary"),
+        (
+            20,
+            "partitions",
+            f"the lists and folds of {content['datalist']}, made once and frozen in the file",
+            "Data",
+        ),
+        (
+            21,
+            "level of the partitions",
+            "patient; the datalist and the predictions were checked for it",
+            "Data",
+        ),
+        (22, "model", _model(run), settings),
+        (23, "software", environment and ", ".join(f"{k} {v}" for k, v in environment.items()), settings),
+        (24, "initialisation", run.get("seed") is not None and f"seed {run['seed']}", settings),
+        (25, "training", run.get("command") or run.get("recipe") or run.get("recipes"), settings),
+        (
+            26,
+            "final model",
+            "the checkpoint that is best on the list `validation`, which is not reported",
+            settings,
+        ),
+        (27, "ensemble", content["averaging"] and "mean probability of the folds' networks", "Folds"),
+        (28, "metrics", "; ".join(f"{each.title}: {each.formula}" for each in ONE_VS_REST), results),
+        (
+            29,
+            "uncertainty",
+            "95 % intervals, in which the scans of one patient do not count as independent",
+            results,
+        ),
+        (
+            30,
+            "robustness",
+            any(each["subgroups"] for each in sets.values()) and "accuracy of subgroups",
+            "Subgroups",
+        ),
+        (31, "explanation", content["heat_maps"] and "heat maps", "Single scans"),
+        (32, "external data", ", ".join(external), f"Results: {external[0]}" if external else ""),
+        (34, "demographics", _ages(content["data"]), "Data"),
+        (35, "performance", "metrics of each set of scans", results),
+        (36, "precision of estimates", "intervals stand beside each metric", results),
+        (37, "failures", "the most confident errors", "Single scans"),
+        (38, "limitations", "those that hold for this run", "Summary"),
     ]
-    return [{"item": item, "subject": what, "text": str(text)} for item, what, text in rows if text]
+    return [
+        {"item": item, "subject": what, "text": str(text), "section": section}
+        for item, what, text, section in rows
+        if text
+    ]
 
 
 def _sources(data: list[dict[str, Any]]) -> str:
@@ -96,11 +131,6 @@ def limits_of(content: Mapping[str, Any]) -> list[str]:
         if count < FEW
     ]
     limits.append(_prior(content["training_prior"], names))
-    if any(each["metrics"]["accuracy"]["value"] == 1 for each in sets.values()):
-        limits.append(
-            "Where every prediction is right the bootstrap interval has no width; by the rule of three the "
-            "error may still be 3 divided by the number of patients."
-        )
     if not any(name.startswith("external_") for name in sets):
         limits.append(
             "No external set: shortcuts of the source (scanner, spacing) cannot be told from disease."

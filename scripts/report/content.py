@@ -9,20 +9,17 @@ import numpy as np
 from scripts.statistics import (
     BASELINES,
     PredictionTable,
-    ScanFeatures,
     abstention,
-    baseline_tables,
     calibration_error,
+    combined,
     compare,
-    estimate,
+    measure,
     operating_point,
     over_folds,
     patient_level,
-    patient_weights,
     reliability,
     subgroup_metrics,
     table_metrics,
-    weighted_metrics,
     with_prior,
 )
 
@@ -38,7 +35,6 @@ def set_content(
     reported: Reported,
     prior: Sequence[float],
     lists: Mapping[str, Items],
-    features: Mapping[str, ScanFeatures],
 ) -> dict[str, Any]:
     """Compute all that the report says of one set of scans.
 
@@ -46,7 +42,6 @@ def set_content(
         reported: the set.
         prior: shares of the classes where the network would be used.
         lists: of the datalist.
-        features: of the scans, by name.
     """
     table = reported.table
     items = {item["name"]: item for part in lists.values() for item in part}
@@ -69,8 +64,11 @@ def set_content(
         "calibration": _calibration(reported, prior),
         "operating_points": _operating_points(reported, prior),
         "abstention": abstention(table),
-        "baselines": _baselines(table, lists.get("training", []), features),
-        "subgroups": subgroup_metrics(table, items, features),
+        "baselines": {
+            name: {"what": BASELINES[name].what, **compare(table, baseline)}
+            for name, baseline in reported.baselines.items()
+        },
+        "subgroups": subgroup_metrics(table, items, reported.features),
     }
     return content
 
@@ -93,7 +91,7 @@ def fold_metrics(run: RunFolder) -> dict[str, Any]:
     return result
 
 
-def averaging_gains(run: RunFolder, seed: int = 0) -> list[dict[str, Any]]:
+def averaging_gains(run: RunFolder) -> list[dict[str, Any]]:
     """Say what averaging over folds, and over flips, gains in accuracy (paired, test list)."""
     tables_of: dict[str, list[PredictionTable]] = {
         "one fold's network (mean of the folds)": [fold.test for fold in run.folds if fold.test is not None]
@@ -105,18 +103,21 @@ def averaging_gains(run: RunFolder, seed: int = 0) -> list[dict[str, Any]]:
     if len(tables_of) < 2 or len(same) != 1:
         return []
     rows: list[dict[str, Any]] = []
-    before: np.ndarray | None = None
+    before: list[tuple[Any, float]] = []  # accuracies, each with its factor
     for name, tables in tables_of.items():
-        weights = patient_weights(tables[0].patients, seed=seed)
         raw = [table.uncalibrated() for table in tables]
-        accuracies = [
-            weighted_metrics(each.probabilities, each.labels, weights)[0]["accuracy"] for each in raw
-        ]
-        accuracy = np.mean(accuracies, axis=0)
-        gain = estimate(accuracy - before) if before is not None else None
-        rows.append({"what": name, "accuracy": estimate(accuracy), "gain": gain})
-        before = accuracy
+        found = [measure(each.probabilities, each.labels, each.patients) for each in raw]
+        now = [(each, 1 / len(found)) for each in found]
+        gain = _sum_of_accuracies([*now, *((each, -factor) for each, factor in before)]) if before else None
+        rows.append({"what": name, "accuracy": _sum_of_accuracies(now), "gain": gain})
+        before = now
     return rows
+
+
+def _sum_of_accuracies(terms: Sequence[tuple[Any, float]]) -> dict[str, Any]:
+    measured, factors = zip(*terms, strict=True)
+    values = np.stack([each.values[0]["accuracy"] for each in measured])
+    return combined([each.overall["accuracy"] for each in measured], factors, values)
 
 
 def data_summary(lists: Mapping[str, Items], class_names: Sequence[str]) -> list[dict[str, Any]]:
@@ -171,12 +172,3 @@ def _operating_points(reported: Reported, prior: Sequence[float]) -> dict[str, A
                 **operating_point(reported.calibrated, index, threshold, float(prior[index])),
             }
     return points
-
-
-def _baselines(
-    table: PredictionTable, training: Items, features: Mapping[str, ScanFeatures]
-) -> dict[str, Any]:
-    tables = baseline_tables(table, training, features)
-    return {
-        name: {"what": BASELINES[name].what, **compare(table, baseline)} for name, baseline in tables.items()
-    }

@@ -1,11 +1,11 @@
 """The sets of scans that a run reports, each with what the run recorded of its calibration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from scripts.statistics import Calibration, PredictionTable
+from scripts.statistics import Calibration, PredictionTable, ScanFeatures, read_baselines
 
 from .run_folder import RunFolder
 
@@ -24,6 +24,8 @@ class Reported:
         calibrated: by temperature, before a correction of the prior; None where that is not known.
         thresholds: of the calibrated probabilities, by class, one a scan, ``(N,)``; NaN where not defined.
         calibrations: that were used.
+        baselines: what these predict for the same scans, as far as the run let them.
+        features: of the scans, by name, as far as the run measured them.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Reported:
     calibrated: PredictionTable | None = None
     thresholds: Mapping[str, np.ndarray] | None = None
     calibrations: tuple[Calibration, ...] = ()
+    baselines: Mapping[str, PredictionTable] = field(default_factory=dict)
+    features: Mapping[str, ScanFeatures] = field(default_factory=dict)
 
 
 def reported_sets(run: RunFolder) -> list[Reported]:
@@ -54,7 +58,12 @@ def reported_sets(run: RunFolder) -> list[Reported]:
     if run.predictions is not None:
         calibration, prior = run.stored
         sets.append(_by_one("predictions", "evaluated scans", run.predictions, calibration, prior))
-    return sets
+    return [_with_baselines(each, run) for each in sets]
+
+
+def _with_baselines(reported: Reported, run: RunFolder) -> Reported:
+    baselines, features = read_baselines(run.path, reported.name, reported.table)
+    return replace(reported, baselines=baselines, features=features)
 
 
 def _by_one(

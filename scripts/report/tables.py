@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scripts.page import interval_text, spread_text
+from scripts.page import interval_text, link_to, spread_text
 from scripts.statistics import ONE_VS_REST, OVERALL
 
 __all__ = ["TABLES", "Table"]
@@ -12,7 +12,7 @@ Table = tuple[Sequence[str], list[list[Any]], str]  # header, rows, caption
 Content = Mapping[str, Any]
 SUMMARY = {
     "accuracy": "accuracy",
-    "majority-class baseline": "majority_class_baseline",
+    "majority class of these scans": "majority_class_baseline",
     "macro F1": "macro_f1",
 }
 STAGES = {
@@ -32,7 +32,7 @@ def summary(content: Content) -> Table:
         ]
         for each in content["sets"].values()
     ]  # fmt: skip
-    return header, rows, "With 95 % intervals (bootstrap over patients)"
+    return header, rows, "With 95 % intervals"
 
 
 def data(content: Content) -> Table:
@@ -170,8 +170,8 @@ def environment(content: Content) -> Table:
 
 def claim(content: Content) -> Table:
     """Return the items of the checklist that the run can fill."""
-    rows = [[row["item"], row["subject"], row["text"]] for row in content["claim"]]
-    return ["item", "subject", "this run"], rows, ""
+    rows = [[row["item"], row["subject"], row["text"], link_to(row["section"])] for row in content["claim"]]
+    return ["item", "subject", "this run", "section"], rows, ""
 
 
 def _scores(found: Content) -> list[str | None]:

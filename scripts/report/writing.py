@@ -12,7 +12,6 @@ from scripts.datalists import read_datalist
 from scripts.errors import UserError
 from scripts.files import write_json
 from scripts.page import write_page
-from scripts.statistics import ScanFeatures
 from scripts.transforms import LungRegion
 from scripts.transforms import preprocessing as default_preprocessing
 
@@ -22,7 +21,6 @@ from .figures import set_figures, training_figures
 from .pictures import confident_errors, heat_map_pictures, thumbnails
 from .reported import Reported, reported_sets
 from .run_folder import RunFolder, read_run_folder
-from .scan_features import measure_scans
 from .tables import TABLES
 
 __all__ = ["write_report"]
@@ -46,16 +44,16 @@ def write_report(
 ) -> Path:
     """Write ``report.json`` and ``report.html`` of a cross-validation or an evaluation.
 
-    It reads what the run recorded and fits no calibration. What the folder does not hold is left out.
+    It reads what the run recorded and fits nothing. What the folder does not hold is left out.
 
     Args:
         output_dir: the run's folder.
         datalist: the ``datalist.json`` that the run read.
         class_names: the classes, by index, as ``{"0": name, ...}`` or a sequence.
-        preprocessing: of the run; None takes the default, for thumbnails and for the baselines.
+        preprocessing: of the run; None takes the default, for thumbnails.
         cache_dir: of the run: scans that it holds are not read again.
         prior: shares of the classes where the network would be used, for predictive values and the
-            correction of the prior; None takes those of the training list.
+            correction of the prior; None takes what the run recorded, or else the training list's.
         label_mapping: from the datalist's labels to the classes, where the run had one.
 
     Returns:
@@ -71,10 +69,11 @@ def write_report(
     if not sets:
         raise UserError(f"{output_dir}: neither predictions.csv nor held_out.csv is there; nothing to report")
     preprocessing = preprocessing or default_preprocessing(LungRegion(), GRID)
-    features = measure_scans(_needed(sets, lists), preprocessing, cache_dir)
+    stated = prior or run.stored[1]
     heat_maps = heat_map_pictures(run.path, sets[0].table)
-    content = _content(run, sets, lists, features, list(prior or _shares(lists, len(names))))
+    content = _content(run, sets, lists, list(stated or _shares(lists, len(names))))
     content |= {"datalist": str(datalist), "training_prior": run.training_prior}
+    content["stated_prior"] = list(stated) if stated else None
     content["heat_maps"] = [caption for _, caption in heat_maps]
     content["claim"] = claim_items(content)
     content["limits"] = limits_of(content)
@@ -107,16 +106,14 @@ def _content(
     run: RunFolder,
     sets: Sequence[Reported],
     lists: Mapping[str, Sequence[Mapping[str, Any]]],
-    features: Mapping[str, ScanFeatures],
     prior: list[float],
 ) -> dict[str, Any]:
     names = sets[0].table.class_names
     return {
         "intended_use": "research use only; not a medical device",
         "class_names": list(names),
-        "stated_prior": prior,
         "data": data_summary(lists, names),
-        "sets": {each.name: set_content(each, prior, lists, features) for each in sets},
+        "sets": {each.name: set_content(each, prior, lists) for each in sets},
         "folds": fold_metrics(run),
         "averaging": averaging_gains(run),
         "costs_in_seconds_a_scan": run.costs,
@@ -124,15 +121,6 @@ def _content(
         "run": {name: value for name, value in run.settings.items() if name != "packages"},
         "environment": {name: _version(name) for name in LIBRARIES},
     }
-
-
-def _needed(
-    sets: Sequence[Reported], lists: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> list[Mapping[str, Any]]:
-    """Return the items that the baselines are trained on, and those that they predict."""
-    reported = {image for each in sets for image in each.table.images}
-    others = [item for name, items in lists.items() if name != "training" for item in items]
-    return [*lists["training"], *(item for item in others if item["name"] in reported)]
 
 
 def _shares(lists: Mapping[str, Sequence[Mapping[str, Any]]], classes: int) -> list[float]:

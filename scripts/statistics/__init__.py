@@ -6,6 +6,7 @@ What needs pandas or scikit-learn is imported when it is first used: a predictor
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .bootstrap import estimate, patient_bootstrap, patient_weights, percentile_interval
 from .calibration import (
     SENSITIVITY,
     Calibration,
@@ -13,8 +14,8 @@ from .calibration import (
     sensitivity_threshold,
 )
 from .columns import DIGITS, class_columns, prediction_columns, raw_columns, read_predictions
-from .intervals import estimate, patient_bootstrap, patient_weights, percentile_interval
-from .metrics import METRICS, ONE_VS_REST, OVERALL, Metric, weighted_metrics
+from .intervals import combined, share_estimate, share_interval
+from .metrics import METRICS, ONE_VS_REST, OVERALL, Metric, measure
 from .ranking import held_out_auc, ranking_areas, weighted_held_out_auc
 from .reliability import abstention, calibration_error, operating_point, reliability
 from .subgroups import subgroup_metrics
@@ -22,12 +23,21 @@ from .summaries import classification_metrics, over_folds, paired_differences, t
 from .temperature import fit_temperature, with_prior, with_temperature
 
 if TYPE_CHECKING:
-    from .baselines import BASELINES, ScanFeatures, baseline_tables, compare
+    from .baselines import (
+        BASELINE_FOLDER,
+        BASELINES,
+        ScanFeatures,
+        baseline_tables,
+        compare,
+        read_baselines,
+        write_baselines,
+    )
     from .reading_tables import check_apart, read_table
     from .table import PredictionTable, average, patient_level, pool, write_frame
 
 __all__ = [
     "BASELINES",
+    "BASELINE_FOLDER",
     "DIGITS",
     "METRICS",
     "ONE_VS_REST",
@@ -44,11 +54,13 @@ __all__ = [
     "check_apart",
     "class_columns",
     "classification_metrics",
+    "combined",
     "compare",
     "estimate",
     "fit_calibration",
     "fit_temperature",
     "held_out_auc",
+    "measure",
     "operating_point",
     "over_folds",
     "paired_differences",
@@ -60,20 +72,29 @@ __all__ = [
     "prediction_columns",
     "ranking_areas",
     "raw_columns",
+    "read_baselines",
     "read_predictions",
     "read_table",
     "reliability",
     "sensitivity_threshold",
+    "share_estimate",
+    "share_interval",
     "subgroup_metrics",
     "table_metrics",
     "weighted_held_out_auc",
-    "weighted_metrics",
     "with_prior",
     "with_temperature",
+    "write_baselines",
     "write_frame",
 ]
 
-LATER = dict.fromkeys(("BASELINES", "ScanFeatures", "baseline_tables", "compare"), "baselines")
+LATER = dict.fromkeys(
+    (
+        "BASELINES", "BASELINE_FOLDER", "ScanFeatures", "baseline_tables", "compare", "read_baselines",
+        "write_baselines",
+    ),
+    "baselines",
+)  # fmt: skip
 LATER |= dict.fromkeys(("check_apart", "read_table"), "reading_tables")
 LATER |= dict.fromkeys(("PredictionTable", "average", "patient_level", "pool", "write_frame"), "table")
 

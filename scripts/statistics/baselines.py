@@ -1,7 +1,9 @@
 """What a score must beat: predictors that never look at the lungs, or hardly do."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,17 @@ from sklearn.preprocessing import StandardScaler
 from .summaries import paired_differences, table_metrics
 from .table import PredictionTable
 
-__all__ = ["BASELINES", "ScanFeatures", "baseline_tables", "compare"]
+__all__ = [
+    "BASELINES",
+    "BASELINE_FOLDER",
+    "ScanFeatures",
+    "baseline_tables",
+    "compare",
+    "read_baselines",
+    "write_baselines",
+]
+
+BASELINE_FOLDER = "baselines"  # of a run
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class ScanFeatures:
     slice_spacing: float
 
 
-Features = Mapping[str, ScanFeatures]
+Features = Mapping[Any, ScanFeatures]
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class Baseline:
 
 BASELINES = {
     "majority_class": Baseline(
-        "majority-class baseline: always the largest class of the training scans",
+        "majority class of the training scans, for every scan",
         lambda: DummyClassifier(strategy="prior"),
     ),
     "header_and_geometry": Baseline(
@@ -95,7 +107,7 @@ def baseline_tables(
 def _predictions(
     baseline: Baseline, reported: PredictionTable, training: Sequence[Mapping[str, Any]], features: Features
 ) -> PredictionTable | None:
-    def seen(name: str) -> Sequence[float] | None:
+    def seen(name: Any) -> Sequence[float] | None:
         if baseline.read is None:
             return (0.0,)
         return baseline.read(features[name]) if name in features else None
@@ -122,14 +134,64 @@ def _predictions(
     return known.with_probabilities(probabilities) if len(known) else None
 
 
-def compare(network: PredictionTable, baseline: PredictionTable, seed: int = 0) -> dict[str, Any]:
+def compare(network: PredictionTable, baseline: PredictionTable) -> dict[str, Any]:
     """Report a baseline's metrics, and by how much the network's accuracy exceeds it on the same scans.
 
     Args:
         network: predictions of the network.
         baseline: predictions of a baseline for some of the same scans.
-        seed: of the bootstrap, which is paired.
     """
     same = network.rows(np.isin(network.images, baseline.images))
-    gain = paired_differences(same, baseline, seed)["accuracy"]
-    return {"metrics": table_metrics(baseline, seed), "network_minus_baseline_accuracy": gain}
+    gain = paired_differences(same, baseline)["accuracy"]
+    return {"metrics": table_metrics(baseline), "network_minus_baseline_accuracy": gain}
+
+
+def write_baselines(
+    folder: Path,
+    name: str,
+    reported: PredictionTable,
+    tables: Mapping[str, PredictionTable],
+    features: Features,
+) -> None:
+    """Write what the baselines predict for a set of scans, and what they see of these.
+
+    Args:
+        folder: of the run; gains ``baselines/NAME.json``.
+        name: of the set.
+        reported: the set.
+        tables: of :func:`baseline_tables`.
+        features: of scans by name; those of other scans are left out.
+    """
+    content = {
+        "predictions": {
+            baseline: dict(zip(table.images, table.probabilities.tolist(), strict=True))
+            for baseline, table in tables.items()
+        },
+        "features": {image: asdict(features[image]) for image in reported.images if image in features},
+    }
+    path = folder / BASELINE_FOLDER / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def read_baselines(
+    folder: Path, name: str, reported: PredictionTable
+) -> tuple[dict[str, PredictionTable], dict[str, ScanFeatures]]:
+    """Undo :func:`write_baselines`; both are empty where the run did not write them.
+
+    Args:
+        folder: of the run.
+        name: of the set.
+        reported: the set; scans that are not in it any more are left out.
+    """
+    path = folder / BASELINE_FOLDER / f"{name}.json"
+    if not path.is_file():
+        return {}, {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    tables = {}
+    for baseline, answers in content["predictions"].items():
+        known = reported.rows(np.array([image in answers for image in reported.images], dtype=bool))
+        if baseline in BASELINES and len(known):
+            tables[baseline] = known.with_probabilities(np.array([answers[image] for image in known.images]))
+    features = {image: ScanFeatures(**found) for image, found in content["features"].items()}
+    return tables, features

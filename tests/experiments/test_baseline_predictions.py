@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from toy_chest import LUNG_RADII, chest
 
-from scripts.report.scan_features import measure_scans
+from scripts.experiments.baseline_predictions import measure_scans
 from scripts.transforms import LungRegion, preprocessing
 
 

@@ -16,7 +16,14 @@ from scripts.checkpoints import EnsembleFile, ModelFile
 from scripts.experiments.cross_validation import apply_calibration, calibrate_cross_validation
 from scripts.statistics import read_table
 
-TABLES = ("validation.csv", "held_out.csv", "test.csv", "folds/0/held_out.csv", "folds/3/test.csv")
+TABLES = (
+    "validation.csv",
+    "held_out.csv",
+    "test.csv",
+    "test_flipped.csv",
+    "folds/0/held_out.csv",
+    "folds/3/test.csv",
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from small_runs import RAW, table
 
 from scripts.datalists import read_datalist
 from scripts.errors import user_error_behind
-from scripts.statistics import read_predictions
+from scripts.statistics import BASELINES, read_predictions
 
 SHAPE = {"spatial_shape": [24, 24, 16], "num_workers": 0}  # as the fixture trained with
 
@@ -85,8 +85,8 @@ def test_an_external_test_on_scans_that_taught_the_networks_is_refused(
     assert not (cross_validation / "external_own.csv").exists()
 
 
-def test_an_external_test_stands_beside_the_internal_one_by_source(
-    phantoms, cross_validation, run_config, tmp_path
+def test_an_external_test_stands_beside_the_internal_one_by_source_and_in_the_next_report(
+    phantoms, cross_validation, run_config, small, tmp_path
 ):
     content = json.loads((phantoms / "datalist.json").read_text())
     names = ["normal", "CAP", "covid"]
@@ -109,3 +109,13 @@ def test_an_external_test_stands_beside_the_internal_one_by_source(
     assert {name: part["scans"] for name, part in figures["external_by_source"].items()} == {
         "hospital 0": len(items) - len(items) // 2, "hospital 1": len(items) // 2,
     }  # fmt: skip
+    run_config(
+        "cross_validation", ["cross_validate.yaml"], flips=True, report=True,
+        dataset_dir=str(phantoms), output_dir=str(cross_validation), **small,
+    )  # fmt: skip
+    report = json.loads((cross_validation / "report.json").read_text())
+    assert list(report["sets"]) == ["held_out", "test", "external_elsewhere"]
+    for each in report["sets"].values():
+        assert set(each["baselines"]) == set(BASELINES)
+        found = {baseline["metrics"]["scans"] for baseline in each["baselines"].values()}
+        assert found == {each["metrics"]["scans"]}

@@ -12,6 +12,7 @@ from toy_run import NAMES, answers, toy_datalist, write_answers, write_toy_model
 
 from scripts.checkpoints import ModelFile
 from scripts.errors import UserError
+from scripts.experiments import predict_baselines
 from scripts.experiments.cross_validation import calibrate_cross_validation
 from scripts.report import write_report
 from scripts.report.content import fold_metrics
@@ -104,6 +105,14 @@ def test_reported_scans_do_not_move_what_was_fitted(copied):
     assert set(fitted) == {None, 0, 1, 2, 3, 4}
 
 
+def test_the_items_of_the_checklist_lead_to_sections_that_are_there(whole):
+    page = (whole[0] / "report.html").read_text()
+    assert len(whole[2]["claim"]) > 15
+    for row in whole[2]["claim"]:
+        anchor = page.partition(f">{row['section']}</a>")[0].rpartition('href="#')[2].strip('">')
+        assert f'<h2 id="{anchor}">{row["section"]}</h2>' in page
+
+
 def test_averaging_is_reported_as_gain_over_the_row_above(whole):
     rows = whole[2]["averaging"]
     assert [row["gain"] is None for row in rows] == [True, False, False]
@@ -178,7 +187,9 @@ def test_a_plain_evaluation_is_reported_with_baselines_thumbnails_and_its_calibr
     raw = answers(content["test"], skill=0.2)
     write_answers(run / "predictions.csv", content["test"], raw)
     grid = preprocessing(LungRegion(), (24, 20, 16))
-    write_report(run, phantoms / "datalist.json", NAMES, grid, tmp_path / "cache", prior=[0.8, 0.1, 0.1])
+    scans = phantoms / "datalist.json", NAMES, grid, tmp_path / "cache"
+    predict_baselines(run, *scans)
+    write_report(run, *scans, prior=[0.8, 0.1, 0.1])
     report = json.loads((run / "report.json").read_text())
     (found,) = report["sets"].values()
     assert set(found["baselines"]) == {"majority_class", "header_and_geometry", "lung_volume_and_opacity"}
@@ -199,6 +210,8 @@ def test_the_report_fits_and_writes_no_calibration(copied):
     assert all(ModelFile.of(path).calibration is None for path in folder.glob("folds/*/model.pt"))
     report = json.loads((folder / "report.json").read_text())
     assert all(each["calibration"]["temperatures"] == [] for each in report["sets"].values())
+    assert all(each["baselines"] == {} for each in report["sets"].values())
+    assert report["stated_prior"] is None and "none was stated" in (folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize("prior", [None, [0.8, 0.1, 0.1]])
