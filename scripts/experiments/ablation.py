@@ -42,16 +42,18 @@ def ablate(
     reference: str,
     flips: bool = False,
     report: bool = False,
+    all_folds: bool = False,
 ) -> None:
     """Cross-validate each network, then write the tables that compare them.
 
     Args:
         experiments: by the name of the network, as the published tables have it.
-        output_dir: gains a cross-validation in ``NETWORK/`` each, ``ablation.json``, ``ablation.csv`` with a
-            row a metric, and ``type_loss.csv``.
+        output_dir: gains a cross-validation in ``NETWORK/`` each, ``ablation.html``, ``ablation.json``,
+            ``ablation.csv`` with a row a metric, and ``type_loss.csv``.
         reference: name of the network that the others are compared with.
         flips: as in :func:`cross_validate`.
         report: as in :func:`cross_validate`.
+        all_folds: as in :func:`cross_validate`; Figs. 5 and 6 of Wang et al. are of such networks.
 
     Raises:
         UserError: the reference is not among the networks; or as :func:`cross_validate`.
@@ -61,6 +63,6 @@ def ablate(
     output = Path(output_dir)
     for name, experiment in experiments.items():
         print(f"network {name}")
-        cross_validate(experiment, output / name, flips, report)
+        cross_validate(experiment, output / name, flips, report, all_folds)
     if process_rank() == 0:
         write_ablation_tables(output, experiments, reference)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,21 @@ from scripts.statistics import (
     write_frame,
 )
 
-from .cross_validation import finished_folds
+from .ablation_page import write_ablation_page
+from .cross_validation import ALL_FOLDS, finished_folds
 from .experiment import Experiment
+from .published import published_accuracy, published_confusion_metrics, published_results
 
-__all__ = ["published_accuracy", "published_results", "write_ablation_tables"]
+__all__ = ["write_ablation_tables"]
 
 Row = dict[str, Any]
 DEFINITIONS = {
     "over_folds": "each fold's network on its fold: mean and standard deviation (Wang et al., Table II)",
     "over_folds_on_test": "each fold's network on the test list: the same (Shi et al., Tables 2 and 3)",
     "pooled": "all held-out predictions in one table, intervals by patient",
-    "ensemble_on_test": "mean of the folds' networks; Wang et al., Fig. 6, trained on all folds instead",
-    "differences": "network minus reference on the pooled scans, paired bootstrap by patient, 95 %",
+    "ensemble_on_test": "mean of the folds' networks",
+    "all_folds_on_test": "one network that is trained on all folds (Wang et al., Fig. 6), with --all_folds",
+    "differences": "network minus reference on the pooled scans, paired, 95 %",
     "published": "as printed: Wang et al. in %, Shi et al. as fractions",
     "probabilities": "as the networks said them, without calibration",
 }
@@ -41,7 +43,7 @@ PUBLISHED = ("published", "published_deviation")
 
 
 def write_ablation_tables(output: Path, experiments: Mapping[str, Experiment], reference: str) -> None:
-    """Write ``ablation.json``, ``ablation.csv`` and ``type_loss.csv``, and print the chief comparison.
+    """Write ``ablation.json``, ``.csv`` and ``.html`` and ``type_loss.csv``, and print the chief comparison.
 
     Args:
         output: holds a finished cross-validation for each network.
@@ -70,6 +72,7 @@ def write_ablation_tables(output: Path, experiments: Mapping[str, Experiment], r
     ]
     if curves:
         write_frame(pd.DataFrame(curves), output / "type_loss.csv")
+    write_ablation_page(output / "ablation.html", content, curves)
     _show(networks, differences, reference)
 
 
@@ -84,20 +87,25 @@ def _summary(folder: Path, experiment: Experiment) -> dict[str, Any]:
         paths = [fold.folder / name for fold in folds]
         if all(path.is_file() for path in paths):
             summary[part] = over_folds([table_metrics(_raw(path, experiment)) for path in paths])
-    for part, name in (("pooled", "held_out.csv"), ("ensemble_on_test", "test.csv")):
+    for part, name in (
+        ("pooled", "held_out.csv"),
+        ("ensemble_on_test", "test.csv"),
+        ("all_folds_on_test", f"{ALL_FOLDS}/test.csv"),
+    ):
         if (folder / name).is_file():
             summary[part] = table_metrics(_raw(folder / name, experiment))
     return summary
 
 
 def _type_losses(output: Path, name: str, experiment: Experiment) -> Iterator[Row]:
-    """Yield each fold's curve of the pneumonia-type loss, Fig. 5, which single-task networks do not have."""
-    for fold in finished_folds(output / name, experiment):
-        for row in read_rows(fold.folder / "history.csv"):
+    """Yield each curve of the pneumonia-type loss, Fig. 5, which single-task networks do not have."""
+    folders = {str(fold.index): fold.folder for fold in finished_folds(output / name, experiment)}
+    for fold, folder in {**folders, "all": output / name / ALL_FOLDS}.items():
+        if not (folder / "history.csv").is_file():
+            continue
+        for row in read_rows(folder / "history.csv"):
             if row["type_loss"]:
-                yield {"network": name, "fold": fold.index} | {
-                    key: row[key] for key in ("epoch", "type_loss")
-                }
+                yield {"network": name, "fold": fold} | {key: row[key] for key in ("epoch", "type_loss")}
 
 
 def _rows(networks: Mapping[str, Any], differences: Mapping[str, Any]) -> Iterator[Row]:
@@ -116,6 +124,12 @@ def _rows(networks: Mapping[str, Any], differences: Mapping[str, Any]) -> Iterat
                 row = {"value": found["mean"], "standard_deviation": found["standard_deviation"]}
                 there = published.get(label, {}).get(measure) or (None, None)
                 yield _row(name, table, label, measure) | row | dict(zip(PUBLISHED, there, strict=True))
+        figure_6 = published_confusion_metrics(name)
+        for label, measure, found in _metrics(summary.get("all_folds_on_test")):
+            low, high = found["interval_95_percent"] or (None, None)
+            row = {"value": found["value"], "low": low, "high": high}
+            row["published"] = figure_6.get(label, {}).get(measure)
+            yield _row(name, "all_folds_on_test", label, measure) | row
         for label, measure, found in _metrics(differences.get(name)):
             low, high = found["interval_95_percent"] or (None, None)
             row = {"value": found["value"], "low": low, "high": high}
@@ -158,31 +172,3 @@ def _show(networks: Mapping[str, Any], differences: Mapping[str, Any], reference
             low, high = found["interval_95_percent"] or (float("nan"), float("nan"))
             line += f"   {found['value']:+.3f} ({low:+.3f} to {high:+.3f})"
         print(line)
-
-
-@cache
-def published_results() -> dict[str, Any]:
-    """Return the papers' tables as printed, each with its caveats; docs/reproduction.md explains them.
-
-    Example:
-        >>> published_results()["parl"]["five_folds_one_vs_rest_percent"]["PA-66-M"]["COVID-19"]["accuracy"]
-        [93.3, 0.8]
-    """
-    return json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
-
-
-def published_accuracy(network: str) -> float:
-    """Return the accuracy, %, that follows from PARL's one-vs-rest accuracies over five folds.
-
-    A wrong prediction is counted as wrong for two of the three classes, so the errors of the three
-    one-vs-rest accuracies sum to twice that of the accuracy.
-
-    Args:
-        network: as Table II names it.
-
-    Example:
-        >>> round(published_accuracy("PA-66-M"), 1)
-        87.1
-    """
-    classes = published_results()["parl"]["five_folds_one_vs_rest_percent"][network].values()
-    return (sum(metrics["accuracy"][0] for metrics in classes) - 100) / 2

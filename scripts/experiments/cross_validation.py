@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,16 +14,19 @@ from torch import distributed
 
 from scripts.checkpoints import CalibrationRecord, EnsembleFile, ModelFile
 from scripts.datalists import cross_validation_folds
+from scripts.errors import UserError
 from scripts.files import write_json
 from scripts.locks import holding
 from scripts.report import write_report
 from scripts.statistics import Calibration, PredictionTable, average, fit_calibration, pool, read_table
 
+from .baseline_predictions import predict_baselines
 from .experiment import Experiment
 from .fold import Fold, read_checked
 from .run_record import claim_folder, complete_record
 
 __all__ = [
+    "ALL_FOLDS",
     "apply_calibration",
     "calibrate_cross_validation",
     "cross_validate",
@@ -31,10 +35,15 @@ __all__ = [
 ]
 
 POLL = 1.0  # seconds
+ALL_FOLDS = "all_folds"  # folder of the network that is trained on all of them
 
 
 def cross_validate(
-    experiment: Experiment, output_dir: str | Path, flips: bool = False, report: bool = False
+    experiment: Experiment,
+    output_dir: str | Path,
+    flips: bool = False,
+    report: bool = False,
+    all_folds: bool = False,
 ) -> None:
     """Train and predict each fold, pool the folds' predictions, and average their networks on the test list.
 
@@ -45,47 +54,59 @@ def cross_validate(
     Args:
         experiment: what is trained, and on what.
         output_dir: gains ``folds/K/``, ``held_out.csv``, ``validation.csv``, ``test.csv``, ``costs.json``,
-            ``run.json`` and ``ensemble.json`` (see :func:`calibrate_cross_validation`); with ``flips`` also
-            ``test_flipped.csv``.
+            ``run.json``, ``ensemble.json`` (see :func:`calibrate_cross_validation`) and ``baselines/`` (see
+            :func:`predict_baselines`); with ``flips`` also ``test_flipped.csv``.
         flips: also predict the test list averaging over flips of each scan.
         report: also write ``report.html`` and ``report.json`` (see :func:`write_report`).
+        all_folds: also train one network on all folds, in ``all_folds/``, and predict the test list with it.
 
     Raises:
-        UserError: the datalist is not fit for it (see :func:`cross_validation_folds`), or another experiment
-            began in the folder.
+        UserError: the datalist is not fit for it (see :func:`cross_validation_folds`), another experiment
+            began in the folder, or there is no test list for the network that trains on all folds.
     """
     output, rank = Path(output_dir), process_rank()
     with holding(output) if rank == 0 else nullcontext():
-        _cross_validate(experiment, output, rank, flips, report)
+        _cross_validate(experiment, output, rank, flips, report, all_folds)
 
 
-def _cross_validate(experiment: Experiment, output: Path, rank: int, flips: bool, report: bool) -> None:
+def _cross_validate(
+    experiment: Experiment, output: Path, rank: int, flips: bool, report: bool, all_folds: bool
+) -> None:
     processes = _take_device()
     indices = cross_validation_folds(experiment.datalist, **experiment.labels)
+    if all_folds and not experiment.lists()["test"]:
+        raise UserError(f"--all_folds: {experiment.datalist} has no list `test` to report on")
     claim_folder(output, experiment, write=rank == 0)
     flips = flips and bool(experiment.lists()["test"])
     folds = [Fold(experiment, index, output / "folds" / str(index)) for index in indices]
-    mine = folds[rank::processes]
+    whole = [Fold(experiment, None, output / ALL_FOLDS)] if all_folds else []
+    mine = [*folds, *whole][rank::processes]
     left = [fold for fold in mine if not fold.record()]
-    print(f"{len(folds)} folds, {len(mine) - len(left)} of this process's {len(mine)} are finished")
+    print(f"{len(folds)} folds, {len(mine) - len(left)} of this process's {len(mine)} trainings are finished")
     for position, fold in enumerate(left):
-        print(f"fold {fold.index}: training and predicting in {fold.folder}")
+        what = "all folds" if fold.index is None else f"fold {fold.index}"
+        print(f"{what}: training and predicting in {fold.folder}")
         fold.complete(folds_left=len(left) - position)
     if flips:
         for fold in mine:
-            fold.complete_flipped()
+            if fold.index is not None:
+                fold.complete_flipped()
     if rank == 0:
-        while not all(fold.is_complete(flips) for fold in folds):  # other processes still work on theirs
-            time.sleep(POLL)
+        while not all(fold.is_complete(flips and fold.index is not None) for fold in [*folds, *whole]):
+            time.sleep(POLL)  # other processes still work on theirs
         _merge(output, folds, flips)
         names = experiment.class_names
         calibrate_cross_validation(output, names)
+        for fold in whole:
+            _calibrate_model(fold.folder, names)
+        scans = {
+            "preprocessing": experiment.preprocessing(folds[0].checkpoint),
+            "cache_dir": experiment.cache_dir,
+            "label_mapping": experiment.labels["label_mapping"],
+        }
+        predict_baselines(output, experiment.datalist, names, again=False, **scans)
         if report:
-            preprocessing = experiment.preprocessing(folds[0].checkpoint)
-            write_report(
-                output, experiment.datalist, names, preprocessing, experiment.cache_dir,
-                label_mapping=experiment.labels["label_mapping"],
-            )  # fmt: skip
+            write_report(output, experiment.datalist, names, **scans)
 
 
 def process_rank() -> int:
@@ -107,7 +128,8 @@ def finished_folds(output_dir: str | Path, experiment: Experiment) -> list[Fold]
 def _merge(output: Path, folds: list[Fold], flips: bool) -> None:
     experiment = folds[0].experiment
     lists, names = experiment.lists(), experiment.class_names
-    held_out, validation = {}, []
+    held_out: dict[Any, PredictionTable] = {}
+    validation = []
     for fold in folds:
         items = [item for item in lists["training"] if item["fold"] == fold.index]
         held_out[fold.index] = read_checked(fold.folder / "held_out.csv", items, names)
@@ -120,7 +142,7 @@ def _merge(output: Path, folds: list[Fold], flips: bool) -> None:
         average([read_checked(fold.folder / file, lists["test"], names) for fold in folds]).write(
             output / file
         )
-    records = {fold.index: fold.record() for fold in folds}
+    records: dict[Any, dict[str, Any]] = {fold.index: fold.record() for fold in folds}
     write_json(output / "costs.json", _costs(records))
     complete_record(output, experiment, records)
 
@@ -147,7 +169,7 @@ def _take_device() -> int:
 
 ENSEMBLE = "ensemble.json"
 FITTED_ON = "the validation list"  # no path of this machine, for model files travel
-REPORTED = ("validation.csv", "held_out.csv", "test.csv")
+REPORTED = ("validation.csv", "held_out.csv", "test.csv", "test_flipped.csv")
 
 
 def calibrate_cross_validation(
@@ -170,21 +192,29 @@ def calibrate_cross_validation(
     fitted: dict[int | None, Calibration] = {}
     folders = sorted(output.glob("folds/[0-9]*"), key=lambda path: int(path.name))
     checkpoints = [folder / "model.pt" for folder in folders]
-    described = [ModelFile.of(path) for path in checkpoints]
-    for folder, path, model in zip(folders, checkpoints, described, strict=True):
-        found = _fit(folder, class_names, model.training_prior)
+    for folder in folders:
+        found = _calibrate_model(folder, class_names)
         if found is not None:
             fitted[int(folder.name)] = found
-            model.model_copy(update={"calibration": CalibrationRecord.of(found)}).write(path)
-            _apply({None: found}, [folder / name for name in REPORTED], class_names)
-    ensemble = _fit(output, class_names, described[0].training_prior)
+    ensemble = _fit(output, class_names, ModelFile.of(checkpoints[0]).training_prior)
     if ensemble is not None:
         fitted[None] = ensemble
     record = None if ensemble is None else CalibrationRecord.of(ensemble)
     EnsembleFile.write(output / ENSEMBLE, checkpoints, record)
-    _apply({None: ensemble}, [output / "validation.csv", output / "test.csv"], class_names)
+    of_ensemble = [output / name for name in REPORTED if name != "held_out.csv"]
+    _apply({None: ensemble}, of_ensemble, class_names)
     _apply({**fitted, None: None}, [output / "held_out.csv"], class_names)
     return fitted
+
+
+def _calibrate_model(folder: Path, class_names: Sequence[str]) -> Calibration | None:
+    """Do the same for one training: its model file, and the tables beside it."""
+    model = ModelFile.of(folder / "model.pt")
+    found = _fit(folder, class_names, model.training_prior)
+    if found is not None:
+        model.model_copy(update={"calibration": CalibrationRecord.of(found)}).write(folder / "model.pt")
+        _apply({None: found}, [folder / name for name in REPORTED], class_names)
+    return found
 
 
 def apply_calibration(table: PredictionTable, folder: str | Path) -> PredictionTable:

@@ -75,8 +75,8 @@ class Experiment:
         """Return the datalist's lists, as :func:`scripts.datalists.read_datalist` does."""
         return read_datalist(self.datalist, **self.labels)
 
-    def items(self, fold: int) -> dict[str, list[dict[str, Any]]]:
-        """Return the items of a fold, as :func:`scripts.datalists.fold_items` does."""
+    def items(self, fold: int | None) -> dict[str, list[dict[str, Any]]]:
+        """Return the items of a fold, or of all folds, as :func:`scripts.datalists.fold_items` does."""
         return fold_items(self.datalist, fold, **self.labels)
 
     def training(self, **overrides: Any) -> ConfigWorkflow:
@@ -87,7 +87,7 @@ class Experiment:
         """
         tracking = {}
         if self.tracking:
-            name = f"fold {overrides['fold']}"
+            name = "all folds" if overrides["fold"] is None else f"fold {overrides['fold']}"
             tracking = {**self.tracking, "tracking": "mlflow", "run_name": name, "save_execute_config": False}
         workflow = self._workflow("training", [], **tracking, **overrides)
         write_whole(Path(overrides["output_dir"], "config.yaml"), yaml.safe_dump(workflow.parser.get()))

@@ -1,4 +1,4 @@
-"""One fold of a cross-validation: trained, then applied to the scans that it never saw."""
+"""One training of a cross-validation: of a fold, or of all folds; then applied to scans that it never saw."""
 
 import gc
 import json
@@ -30,17 +30,17 @@ SCRATCH = "predicting_"
 
 @dataclass(frozen=True)
 class Fold:
-    """A fold and the folder of its run; what is there already is not computed again.
+    """A training and the folder of its run; what is there already is not computed again.
 
     Attributes:
         experiment: shared by all folds.
-        index: of the fold that is held out.
-        folder: gains what training leaves, then ``validation.csv``, ``held_out.csv`` and ``test.csv``, and
-            at last ``fold.json``, which says that all is there.
+        index: of the fold that is held out; None trains on all folds.
+        folder: gains what training leaves, then ``validation.csv``, ``held_out.csv`` (of a fold) and
+            ``test.csv``, and at last ``fold.json``, which says that all is there.
     """
 
     experiment: Experiment
-    index: int
+    index: int | None
     folder: Path
 
     @property
@@ -69,12 +69,13 @@ class Fold:
         started = time.perf_counter()
         parameters = self._train(folds_left)
         items = self.experiment.items(self.index)
-        scans = [item for part in PARTS for item in items[part]]
-        data = "$" + " + ".join(f"@parts['{part}']" for part in PARTS)
+        parts = {part: name for part, name in PARTS.items() if self.index is not None or part != "report"}
+        scans = [item for part in parts for item in items[part]]
+        data = "$" + " + ".join(f"@parts['{part}']" for part in parts)
         table, seconds, _ = predict(
             self.experiment, self.checkpoint, scans, {"fold": self.index, "data": data}
         )
-        for part, name in PARTS.items():
+        for part, name in parts.items():
             if items[part]:
                 table.select([item["name"] for item in items[part]]).write(self.folder / name)
         self._record(

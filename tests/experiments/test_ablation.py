@@ -80,6 +80,35 @@ def test_the_tables_of_both_papers_come_from_finished_folds(ablation, run, capsy
     assert "difference to PA-66-M, pooled" in capsys.readouterr().out
 
 
+def test_networks_of_all_folds_stand_beside_figures_5_and_6(ablation, run):
+    """The folder of a fold takes the place of a training on all of them: it is finished."""
+    for name in RECIPES:
+        shutil.copytree(ablation / name / "folds" / "0", ablation / name / "all_folds")
+    run(ablation, all_folds=True)
+    with (ablation / "ablation.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["table"] == "all_folds_on_test"]
+    assert {row["network"] for row in rows} == set(RECIPES)
+    printed = {
+        (row["class"], row["measure"]): row["published"] for row in rows if row["network"] == "PA-66-M"
+    }
+    assert printed["", "accuracy"] == "89.7" and printed["COVID-19", "recall"] == "88"
+    assert printed["COVID-19", "auc"] == ""
+    with (ablation / "type_loss.csv").open() as file:
+        assert {row["fold"] for row in csv.DictReader(file)} == {"0", "1", "all"}
+
+
+def test_the_page_has_every_row_of_table_ii_for_trained_and_published_networks(ablation, run):
+    run(ablation)
+    page = (ablation / "ablation.html").read_text()
+    for label in ("non-pneumonia", "other pneumonia", "COVID-19"):
+        for title in ("accuracy", "recall", "specificity", "precision", "F1", "AUC"):
+            assert f"<td>{label}: {title}</td>" in page
+    assert "93.3 ± 0.8" in page
+    assert page.count("SA-66-M</th>") == 1, "published, though it was not trained"
+    assert page.count("<svg") == 1 + 2 * 2, "type losses; a matrix a network, and the published ones"
+    assert (ablation / "type_loss.png").stat().st_size > 1000
+
+
 def test_the_curves_of_the_type_loss_have_a_row_a_fold_and_epoch(ablation, run):
     run(ablation)
     with (ablation / "type_loss.csv").open() as file:

@@ -214,3 +214,19 @@ def test_two_processes_take_the_folds_in_turn_and_pool_the_same_predictions(
         alone, together = table(cross_validation / name), table(tmp_path / name)
         assert alone.keys() == together.keys()
         np.testing.assert_allclose(list(alone.values()), list(together.values()), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_network_of_all_folds_is_trained_and_tested_beside_them(
+    phantoms, cross_validation, run_config, small, tmp_path
+):
+    ignored = shutil.ignore_patterns("cache", "last_state.pt", "tensorboard")
+    folder = shutil.copytree(cross_validation, tmp_path / "run", ignore=ignored)
+    run_config(
+        "cross_validation", ["cross_validate.yaml"], flips=True, report=False, all_folds=True,
+        dataset_dir=str(phantoms), output_dir=str(folder), **small,
+    )  # fmt: skip
+    found, ensemble = (read_predictions(folder / name) for name in ("all_folds/test.csv", "test.csv"))
+    assert [row["image"] for row in found] == [row["image"] for row in ensemble]
+    assert not (folder / "all_folds" / "held_out.csv").exists()
+    assert ModelFile.of(folder / "all_folds" / "model.pt").calibration is not None

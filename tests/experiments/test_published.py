@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scripts.experiments.ablation_tables import published_accuracy, published_results
+from scripts.experiments.published import published_accuracy, published_results
 
 PARL, DUAL = published_results()["parl"], published_results()["dual_attention"]
 TABLE_II = PARL["five_folds_one_vs_rest_percent"]
