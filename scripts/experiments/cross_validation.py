@@ -182,7 +182,8 @@ def calibrate_cross_validation(
     Args:
         output_dir: of a cross-validation whose folds are pooled. The model file of each fold's checkpoint
             gains its calibration, ``ensemble.json`` that of the mean of all; in ``validation.csv``,
-            ``held_out.csv`` and ``test.csv`` of both the probabilities become calibrated ones.
+            ``held_out.csv``, ``test.csv`` and ``test_flipped.csv`` of both the probabilities become
+            calibrated ones.
         class_names: by index.
 
     Returns:
