@@ -27,7 +27,7 @@ __all__ = [
 
 GROUPS = 400  # of patients, left out in turn; where there are fewer patients, one by one
 FEW = 40  # independent scans: below, Wilson's interval is too narrow (Brown, Cai and DasGupta, 2001)
-PRIOR_PAIRS = 2.0  # pairs of scans of one patient that agree, before any is seen
+PRIOR = 2.0  # pairs of scans of one patient that agree, before any is seen
 LEVEL = 0.95
 
 Estimate = dict[str, Any]
@@ -87,7 +87,7 @@ def effective_scans(part: np.ndarray, patients: Sequence[str] | np.ndarray) -> f
     N scans are worth ``N / (1 + r (k - 1))`` (Kish, 1965), where k is the mean size of a scan's own patient
     and r the correlation within patients. It is estimated from the rarer outcome: of the scans beside one of
     these in its patient, how many share it, and how many would by chance. With few such pairs it leans
-    towards 1, the safe side, as if :data:`PRIOR_PAIRS` of them had been seen to agree.
+    towards 1, the safe side, as if :data:`PRIOR` of them had been seen to agree.
 
     Args:
         part: scans that count, ``(N,)``, bool.
@@ -102,8 +102,8 @@ def effective_scans(part: np.ndarray, patients: Sequence[str] | np.ndarray) -> f
     rarer = part if part.mean() <= 0.5 else ~part
     share = rarer.mean()
     of_patient = np.bincount(owner[rarer], minlength=len(sizes))
-    agreeing = (of_patient * (of_patient - 1)).sum() + PRIOR_PAIRS
-    pairs = (of_patient * (sizes - 1)).sum() + PRIOR_PAIRS
+    agreeing = (of_patient * (of_patient - 1)).sum() + PRIOR
+    pairs = (of_patient * (sizes - 1)).sum() + PRIOR
     correlation = min(max((agreeing / pairs - share) / (1 - share), 0.0), 1.0)
     return float(len(part) / (1 + correlation * (size - 1)))
 
@@ -131,8 +131,9 @@ def leave_one_out(patients: Sequence[str]) -> np.ndarray:
 def area_estimate(values: np.ndarray, groups: Sequence[np.ndarray]) -> Estimate:
     """Return an area between 0 and 1 with its interval: that of a share which spreads as widely.
 
-    Two groups of a and b scans are worth at most ``4 a b / (a + b)``, one group as many as it has; that is
-    taken where the data show no spread (the area is 0 or 1), with patients in the place of scans.
+    Two groups of a and b scans are worth at most ``4 a b / (a + b)``, one group as many as it has; the spread
+    leans towards that of so many patients, as if :data:`PRIOR` patients more had been seen to have it, and
+    where the data show none (the area is 0 or 1), it is that.
 
     Args:
         values: of the area for each row of :func:`leave_one_out`, NaN where undefined.
@@ -146,10 +147,12 @@ def area_estimate(values: np.ndarray, groups: Sequence[np.ndarray]) -> Estimate:
         len(groups) ** 2 / sum(1 / each for each in counts)
         for counts in ([size.sum() ** 2 / (size**2).sum() for size in sizes], [size.sum() for size in sizes])
     )
-    known = len(without) > 1 and not np.isnan(without).any()
-    variance = (len(without) - 1) * without.var() if known else 0.0  # jackknife
-    spread = value * (1 - value)
-    scans = min(spread / variance, most) if spread > 1e-9 and variance > 1e-12 else fewest
+    spread, count = value * (1 - value), len(without)
+    scans = fewest
+    if spread > 1e-9 and count > 1 and not np.isnan(without).any():
+        jackknife = (count - 1) * without.var()
+        variance = (count * jackknife + PRIOR * spread / fewest) / (count + PRIOR)
+        scans = min(spread / variance, most)
     return {"value": value, "interval_95_percent": share_interval(value, float(scans))}
 
 
