@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.statistics import patient_bootstrap
+from scripts.statistics import patient_bootstrap, share_estimate
 
 __all__ = ["THRESHOLDS", "localise", "summarise"]
 
@@ -55,7 +55,7 @@ def localise(
 
 
 def summarise(scans: Sequence[dict[str, Any]], patients: Sequence[str]) -> dict[str, Any]:
-    """Return each figure over all scans with its 95 % interval, patients resampled.
+    """Return each figure over all scans with its 95 % interval; the scans of a patient are not independent.
 
     Args:
         scans: of :func:`localise`, and of each scan ``randomised_correlation`` and ``randomised_empty``.
@@ -78,7 +78,6 @@ def summarise(scans: Sequence[dict[str, Any]], patients: Sequence[str]) -> dict[
 
     dice = table["dice"]
     figures = {
-        "pointing_game": mean("pointing"),
         "heat_in_lesions": mean("heat_in_lesions"),
         "enrichment_in_box": ratio("heat_in_lesions", "lesions_in_box"),
         "dice_at_0.5": lambda rows: float(dice[rows, np.searchsorted(THRESHOLDS, FIXED)].mean()),
@@ -90,7 +89,8 @@ def summarise(scans: Sequence[dict[str, Any]], patients: Sequence[str]) -> dict[
         figures["heat_in_lungs"] = mean("heat_in_lungs")
         figures["enrichment_in_lungs"] = ratio("heat_in_lesions_of_lungs", "lesions_in_lungs")
     every = np.arange(len(scans))
-    summary: dict[str, Any] = {
+    hits, everyone = table["pointing"] > 0, np.ones(len(scans), dtype=bool)
+    summary: dict[str, Any] = {"pointing_game": share_estimate(hits, everyone, patients)} | {
         name: {"value": statistic(every), "interval_95_percent": patient_bootstrap(statistic, patients)}
         for name, statistic in figures.items()
     }
