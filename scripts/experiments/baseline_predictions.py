@@ -29,7 +29,12 @@ from scripts.statistics import (
 )
 from scripts.transforms import ScanDataset, ToGridd, from_window
 
-__all__ = ["measure_scans", "predict_baselines", "predict_external_baselines"]
+__all__ = [
+    "measure_scans",
+    "predict_baselines",
+    "predict_external_baselines",
+    "sets_without_baselines",
+]
 
 AIR = -320.0  # HU: below is air, halfway between aerated lung and soft tissue
 OPACITY = (-700.0, -100.0)  # HU: denser than aerated lung, lighter than soft tissue
@@ -43,7 +48,7 @@ def predict_baselines(
     preprocessing: Compose,
     cache_dir: str | Path | None = None,
     label_mapping: Mapping[Any, int | str | None] | None = None,
-    again: bool = True,
+    sets: Sequence[str] = SETS,
 ) -> None:
     """Train the baselines on the training list, and let them predict the scans that the run reports.
 
@@ -54,15 +59,14 @@ def predict_baselines(
         preprocessing: of the run.
         cache_dir: of the run: scans that it holds are not read again.
         label_mapping: from the datalist's labels to the classes, where the run had one.
-        again: also where they have predicted the set already.
+        sets: names of the tables that they predict, as far as these are there.
     """
     folder = Path(output_dir)
     names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
     tables = {
         name: read_table(folder / f"{name}.csv", names, may_be_all_refused=True)
-        for name in SETS
+        for name in sets
         if (folder / f"{name}.csv").is_file()
-        and (again or not (folder / BASELINE_FOLDER / f"{name}.json").is_file())
     }
     if not tables:
         return
@@ -73,6 +77,16 @@ def predict_baselines(
     features = measure_scans(needed, preprocessing, cache_dir)
     for name, table in tables.items():
         write_baselines(folder, name, table, baseline_tables(table, lists["training"], features), features)
+
+
+def sets_without_baselines(output_dir: str | Path) -> list[str]:
+    """Return the names of a run's tables, of those that it writes itself, that no baseline has predicted."""
+    folder = Path(output_dir)
+    return [
+        name
+        for name in SETS
+        if (folder / f"{name}.csv").is_file() and not (folder / BASELINE_FOLDER / f"{name}.json").is_file()
+    ]
 
 
 def predict_external_baselines(

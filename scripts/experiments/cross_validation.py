@@ -20,7 +20,7 @@ from scripts.locks import holding
 from scripts.report import write_report
 from scripts.statistics import Calibration, PredictionTable, average, fit_calibration, pool, read_table
 
-from .baseline_predictions import predict_baselines
+from .baseline_predictions import predict_baselines, sets_without_baselines
 from .experiment import Experiment
 from .fold import Fold, read_checked
 from .run_record import claim_folder, complete_record
@@ -99,14 +99,16 @@ def _cross_validate(
         calibrate_cross_validation(output, names)
         for fold in whole:
             _calibrate_model(fold.folder, names)
-        scans = {
-            "preprocessing": experiment.preprocessing(folds[0].checkpoint),
-            "cache_dir": experiment.cache_dir,
-            "label_mapping": experiment.labels["label_mapping"],
-        }
-        predict_baselines(output, experiment.datalist, names, again=False, **scans)
-        if report:
-            write_report(output, experiment.datalist, names, **scans)
+        left_out = sets_without_baselines(output)
+        if left_out or report:
+            scans = {
+                "preprocessing": experiment.preprocessing(folds[0].checkpoint),
+                "cache_dir": experiment.cache_dir,
+                "label_mapping": experiment.labels["label_mapping"],
+            }
+            predict_baselines(output, experiment.datalist, names, sets=left_out, **scans)
+            if report:
+                write_report(output, experiment.datalist, names, **scans)
 
 
 def process_rank() -> int:

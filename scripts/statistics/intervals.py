@@ -178,6 +178,8 @@ def combined(estimates: Sequence[Estimate], factors: Sequence[float], values: np
     )  # (M, 2), the first at most 0
     steps *= np.asarray(factors)[:, None]
     correlation = _correlation(values[:, 1:]) * np.sign(np.outer(factors, factors))
+    patients = values.shape[1] - 1
+    correlation[correlation < 0] *= patients / (patients + PRIOR)  # few patients may agree by chance
     low, high = (
         float(np.sqrt(max(part @ correlation @ part, 0.0))) for part in (steps.min(axis=1), steps.max(axis=1))
     )
