@@ -1,7 +1,6 @@
 """One report of a run: the same numbers for people (HTML) and for programs (JSON)."""
 
 from .figures import confusion_figure, loss_figure
-from .metrics_file import write_metrics
-from .writing import write_report
+from .writing import write_metrics, write_report
 
 __all__ = ["confusion_figure", "loss_figure", "write_metrics", "write_report"]

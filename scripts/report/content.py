@@ -23,8 +23,7 @@ from scripts.statistics import (
     with_prior,
 )
 
-from .reported import Reported
-from .run_folder import RunFolder
+from .run_folder import Reported, RunFolder
 
 __all__ = ["averaging_gains", "data_summary", "fold_metrics", "set_content"]
 

@@ -1,4 +1,4 @@
-"""report.json and report.html of a run folder."""
+"""report.json, report.html and metrics.json of a run folder."""
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +12,7 @@ from scripts.datalists import read_datalist
 from scripts.errors import UserError
 from scripts.files import write_json
 from scripts.page import write_page
+from scripts.statistics import read_table, table_metrics
 from scripts.transforms import LungRegion
 from scripts.transforms import preprocessing as default_preprocessing
 
@@ -19,11 +20,10 @@ from .checklist import BY_THE_AUTHORS, claim_items, limits_of
 from .content import averaging_gains, data_summary, fold_metrics, set_content
 from .figures import set_figures, training_figures
 from .pictures import confident_errors, heat_map_pictures, thumbnails
-from .reported import Reported, reported_sets
-from .run_folder import RunFolder, read_run_folder
+from .run_folder import Reported, RunFolder, read_run_folder, reported_sets
 from .tables import TABLES
 
-__all__ = ["write_report"]
+__all__ = ["write_metrics", "write_report"]
 
 LIBRARIES = ("monai", "torch", "pytorch-ignite", "numpy", "scipy", "scikit-learn", "nibabel")
 GRID = (96, 96, 96)
@@ -100,6 +100,31 @@ def write_report(
     )
     print(f"report: {path}")
     return path
+
+
+def write_metrics(output_dir: str | Path, class_names: Mapping[str, str] | Sequence[str]) -> None:
+    """Compute the metrics of ``predictions.csv``, write them to ``metrics.json`` and print the chief one.
+
+    Args:
+        output_dir: holds ``predictions.csv``; gains ``metrics.json``.
+        class_names: ``{"0": name, ...}``.
+
+    Raises:
+        UserError: every scan was refused, or the table is not as :func:`read_table` expects.
+    """
+    folder = Path(output_dir)
+    names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
+    table = read_table(folder / "predictions.csv", names)
+    metrics = table_metrics(table)
+    write_json(folder / "metrics.json", metrics)
+    accuracy, baseline = metrics["accuracy"], metrics["majority_class_baseline"]["value"]
+    interval = accuracy["interval_95_percent"]
+    covers = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+    print(
+        f"accuracy {accuracy['value']:.3f}{covers}, majority-class baseline {baseline:.3f}; "
+        f"{metrics['scans']} scans of {metrics['patients']} patients, {metrics['refused_scans']} refused: "
+        f"{folder / 'metrics.json'}"
+    )
 
 
 def _content(

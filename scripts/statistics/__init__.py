@@ -11,7 +11,10 @@ from .calibration import (
     SENSITIVITY,
     Calibration,
     fit_calibration,
+    fit_temperature,
     sensitivity_threshold,
+    with_prior,
+    with_temperature,
 )
 from .columns import DIGITS, class_columns, prediction_columns, raw_columns, read_predictions
 from .intervals import combined, share_estimate, share_interval
@@ -20,7 +23,6 @@ from .ranking import held_out_auc, ranking_areas, weighted_held_out_auc
 from .reliability import abstention, calibration_error, operating_point, reliability
 from .subgroups import subgroup_metrics
 from .summaries import classification_metrics, over_folds, paired_differences, table_metrics
-from .temperature import fit_temperature, with_prior, with_temperature
 
 if TYPE_CHECKING:
     from .baselines import (

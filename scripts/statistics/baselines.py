@@ -13,6 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from scripts.files import write_json
+
 from .summaries import paired_differences, table_metrics
 from .table import PredictionTable
 
@@ -169,9 +171,7 @@ def write_baselines(
         },
         "features": {image: asdict(features[image]) for image in reported.images if image in features},
     }
-    path = folder / BASELINE_FOLDER / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    write_json(folder / BASELINE_FOLDER / f"{name}.json", content)
 
 
 def read_baselines(

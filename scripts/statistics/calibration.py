@@ -1,6 +1,7 @@
 """What is fitted on the scans that select weights, and applied to what they say of others.
 
-Neither paths nor tables of files: a predictor imports this and nothing heavier.
+A temperature of the logits, the prior of the classes, and thresholds. Neither paths nor tables of files: a
+predictor imports this and nothing heavier.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,18 +9,30 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 
 from scripts.errors import UserError
 
 from .bootstrap import estimate, patient_weights
-from .temperature import fit_temperature, with_prior, with_temperature
 
 if TYPE_CHECKING:
     from .table import PredictionTable
 
-__all__ = ["SENSITIVITY", "Calibration", "fit_calibration", "sensitivity_threshold"]
+__all__ = [
+    "LOWEST",
+    "SENSITIVITY",
+    "Calibration",
+    "fit_calibration",
+    "fit_temperature",
+    "sensitivity_threshold",
+    "with_prior",
+    "with_temperature",
+]
 
 SENSITIVITY = 0.95
+LOWEST = 1e-7  # of a probability: what a network says below is no evidence
+RANGE = (0.05, 20.0)  # of the temperature
 
 
 @dataclass(frozen=True)
@@ -145,3 +158,79 @@ def sensitivity_threshold(
     enough = found >= sensitivity * found[:, -1:] * (1 - 1e-6)
     chosen = np.where(found[:, -1] > 0, scores[order][enough.argmax(axis=1)], np.nan)
     return estimate(chosen)
+
+
+def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Divide the logits by a temperature (Guo et al., ICML 2017); above 1 the network becomes less confident.
+
+    The logits follow from the probabilities up to a constant that softmax ignores. No prediction changes.
+
+    Args:
+        probabilities: ``(..., C)``.
+        temperature: T > 0.
+
+    Example:
+        >>> with_temperature(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
+        [[0.667, 0.333]]
+    """
+    return softmax(_logits(probabilities) / temperature, axis=-1)
+
+
+def fit_temperature(
+    probabilities: np.ndarray, labels: np.ndarray, prior: Sequence[float] | None = None
+) -> tuple[float, bool]:
+    """Find the temperature with the least cross-entropy; fit it on scans that are not reported.
+
+    Args:
+        probabilities: ``(N, C)``.
+        labels: ``(N,)`` class indices.
+        prior: shares of the classes that the network was trained with. Each scan then weighs as if the
+            labels had these shares, so that a prior shift is not mistaken for over- or underconfidence.
+
+    Returns:
+        The temperature, and whether it stopped at an end of its range, 0.05 to 20: then all predictions are
+        right, or they are no better than chance, and its value means little.
+    """
+    logits = _logits(probabilities)
+    weights = np.ones(len(labels)) if prior is None else prior_weights(labels, prior)
+    rows = np.arange(len(labels))
+
+    def cross_entropy(log_temperature: float) -> float:
+        chosen = log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels]
+        return float(-(weights * chosen).sum() / weights.sum())
+
+    low, high = np.log(RANGE)
+    best = minimize_scalar(cross_entropy, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+    at_end = min(best.x - low, high - best.x) < 0.01 or best.fun < 1e-6
+    return float(np.exp(best.x)), bool(at_end)
+
+
+def with_prior(probabilities: np.ndarray, trained: Sequence[float], stated: Sequence[float]) -> np.ndarray:
+    """Correct probabilities for the classes' shares where they are used (Saerens et al., 2002, Eq. 4).
+
+    Args:
+        probabilities: ``(..., C)``, right where the classes have the shares ``trained``.
+        trained: shares of the classes in the batches that trained the network.
+        stated: shares where the scans come from.
+
+    Example:
+        >>> with_prior(np.array([0.5, 0.5]), trained=[0.5, 0.5], stated=[0.9, 0.1]).round(3).tolist()
+        [0.9, 0.1]
+    """
+    shifted = probabilities * (np.asarray(stated) / np.asarray(trained))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def prior_weights(labels: np.ndarray, prior: Sequence[float]) -> np.ndarray:
+    """Return weights of scans under which the classes that occur have the stated shares.
+
+    Args:
+        labels: ``(N,)`` class indices.
+        prior: one share a class.
+    """
+    counts = np.bincount(labels, minlength=len(prior))
+    return (np.asarray(prior) * len(labels) / np.maximum(counts, 1))[labels]
+
+
+def _logits(probabilities: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LOWEST))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .bootstrap import estimate, patient_weights
+from .calibration import LOWEST
 from .intervals import predictive_value, share_estimate
-from .temperature import LOWEST
 
 if TYPE_CHECKING:
     from .table import PredictionTable
