@@ -1,4 +1,4 @@
-"""Several networks, cross-validated on the same folds, compared scan by scan, and set beside the published."""
+"""Several networks, cross-validated on the same folds, compared scan by scan and with published ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

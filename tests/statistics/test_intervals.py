@@ -91,8 +91,10 @@ def test_independent_metrics_add_their_steps_squared_and_equal_ones_cancel():
     assert found["interval_95_percent"] == pytest.approx(
         [0.2 - np.hypot(0.1, 0.15), 0.2 + np.hypot(0.05, 0.1)]
     )
-    together = combined([first, first], [1, -1], np.array([[0, 1.0, -1], [0, 1.0, -1]]))
-    assert together["interval_95_percent"] == pytest.approx([-0.05, 0.05])  # 0.1 down, 0.05 up: not the same
+    for patients, off in ((10, 0.063), (10_000, 0.05)):  # 0.1 down and 0.05 up leave 0.05
+        alike = np.tile([0, *[1.0, -1] * (patients // 2)], (2, 1))
+        low, high = combined([first, first], [1, -1], alike)["interval_95_percent"]
+        assert [low, high] == pytest.approx([-off, off], abs=2e-3)
 
 
 def test_a_sum_with_a_metric_that_is_not_defined_is_not_defined():
