@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from scripts.files import write_whole
 from scripts.page import interval_text, spread_text, write_page
 from scripts.report import confusion_figure, loss_figure
 from scripts.statistics import ONE_VS_REST, OVERALL
@@ -41,7 +42,7 @@ def write_ablation_page(path: Path, content: Mapping[str, Any], curves: Sequence
     tables = [_parameters(networks), *_wang(networks), *_shi(networks), _differences(content)]
     losses = _type_losses(curves)
     if losses is not None:
-        losses.savefig(path.with_name("type_loss.png"), dpi=150)
+        write_whole(path.with_name("type_loss.png"), lambda file: losses.savefig(file, format="png", dpi=150))
     write_page(
         path,
         Path(__file__).with_name("ablation.html"),
