@@ -142,6 +142,17 @@ class RunModelFile:
         update = {"taught_by": taught, "calibration": calibration}
         self.described.model_copy(update=update).write(ckpt_path)
 
+    def write_where_missing(self, ckpt_path: str | Path) -> None:
+        """Write the model file of weights, unless the one beside them is theirs.
+
+        Args:
+            ckpt_path: the weights.
+        """
+        try:
+            ModelFile.of(ckpt_path)
+        except UserError:
+            self.write(ckpt_path)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Describe a checkpoint that has no model file: from elsewhere, or from an earlier version."""

@@ -97,11 +97,7 @@ class Fold:
         self._record(**record)
 
     def _train(self, folds_left: int) -> dict[str, int]:
-        workflow = self.experiment.training(
-            fold=self.index,
-            output_dir=str(self.folder),
-            resume=(self.folder / "last_state.pt").is_file(),
-        )
+        workflow = self.experiment.training(fold=self.index, output_dir=str(self.folder), resume="auto")
         Forecast(workflow.parser.get_parsed_content("train::trainer"), folds_left)
         workflow.run()
         workflow.finalize()

@@ -8,6 +8,7 @@ from torch.utils.data import Sampler
 
 from scripts.errors import UserError
 from scripts.processes import rank, world_size
+from scripts.seeds import SeededIndex, Stream, seed_of
 
 __all__ = ["ClassBalancedBatches", "OrderedBatches", "ShuffledBatches"]
 
@@ -15,18 +16,45 @@ __all__ = ["ClassBalancedBatches", "OrderedBatches", "ShuffledBatches"]
 class _EpochBatches(Sampler[list[int]]):
     """Batches that follow from the seed and the epoch alone, so that a resumed run draws the same ones.
 
-    Under ``torchrun`` each process draws its own share of the same shuffled scans.
+    So do the random changes of their scans: each index brings a seed along, which follows from the run's
+    seed, the epoch and the index in the epoch. Under ``torchrun`` each process draws its own share of the
+    same shuffled scans.
     """
 
     def __init__(self, batches_per_epoch: int, seed: int) -> None:
         self.batches_per_epoch = batches_per_epoch
         self.seed = seed
-        self.epoch = 0
+        self.epoch, self.first = 0, 0
         self.rank, self.world_size = rank(), world_size()
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, counted from 0, whose batches come next."""
-        self.epoch = epoch
+    def set_epoch(self, epoch: int, first: int = 0) -> None:
+        """Choose which batches come next.
+
+        Args:
+            epoch: counted from 0.
+            first: of its batches; a run that goes on within an epoch had those before it.
+        """
+        self.epoch, self.first = epoch, first
+
+    def __iter__(self) -> Iterator[list[int]]:
+        epoch = self.epoch
+        for step in range(self.first, self.batches_per_epoch):
+            share = step * self.world_size + self.rank
+            batch = self.batch(epoch, share)
+            places = range(share * len(batch), (share + 1) * len(batch))
+            yield [
+                SeededIndex(index, seed_of(Stream.SAMPLE, self.seed, epoch, place))
+                for index, place in zip(batch, places, strict=True)
+            ]
+
+    def batch(self, epoch: int, share: int) -> list[int]:
+        """Return the indices of a batch; all of one length.
+
+        Args:
+            epoch: counted from 0.
+            share: number of the batch in it, counted over all processes.
+        """
+        raise NotImplementedError
 
     def class_shares(self, classes: int) -> list[float]:
         """Return the share of each class in the batches: the prior that a network learns from them.
@@ -93,14 +121,13 @@ class ClassBalancedBatches(_EpochBatches):
                     f"each batch needs {count} scans of class {label}; the training list has none"
                 )
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in range(self.batches_per_epoch):
-            share = (self.epoch * self.batches_per_epoch + step) * self.world_size + self.rank
-            yield [
-                index
-                for label, count in enumerate(self.counts)
-                for index in self._deal(label, share * count, (share + 1) * count)
-            ]
+    def batch(self, epoch: int, share: int) -> list[int]:
+        share += epoch * self.batches_per_epoch * self.world_size
+        return [
+            index
+            for label, count in enumerate(self.counts)
+            for index in self._deal(label, share * count, (share + 1) * count)
+        ]
 
     def class_counts(self, classes: int) -> Sequence[int]:
         return self.counts
@@ -159,12 +186,12 @@ class ShuffledBatches(_EpochBatches):
     def class_counts(self, classes: int) -> Sequence[int]:
         return [self.labels.count(label) for label in range(classes)]
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in range(self.batches_per_epoch):
-            turn, place = divmod(self.epoch * self.batches_per_epoch + step, self.batches_per_shuffle)
-            order = np.random.default_rng((self.seed, turn)).permutation(self.count)
-            start = (place * self.world_size + self.rank) * self.batch_size
-            yield order[start : start + self.batch_size].tolist()
+    def batch(self, epoch: int, share: int) -> list[int]:
+        step, process = divmod(share, self.world_size)
+        turn, place = divmod(epoch * self.batches_per_epoch + step, self.batches_per_shuffle)
+        order = np.random.default_rng((self.seed, turn)).permutation(self.count)
+        start = (place * self.world_size + process) * self.batch_size
+        return order[start : start + self.batch_size].tolist()
 
 
 class OrderedBatches(Sampler[list[int]]):

@@ -19,6 +19,7 @@ from scripts.errors import UserError
 from scripts.files import read_archive, sweep_partials, write_whole
 from scripts.processes import gather, rank, world_size
 from scripts.scans import DECLARED_FIELDS, RefusedScan
+from scripts.seeds import SeededIndex, seed_generators
 
 from .fingerprint import fingerprint
 from .to_grid import ToGridd
@@ -46,6 +47,9 @@ class ScanDataset(Dataset, Randomizable):
         keep_refused: return a refused scan as a grid of zeros and not raise; every item then has
             ``refusal``, ``{"code": ..., "message": ...}``, with empty strings where the scan was accepted,
             and ``position``, its index among the items.
+
+    Where an index brings a seed along (:class:`~scripts.seeds.SeededIndex`), the random transforms draw from
+    it alone, in whatever process they run.
 
     Fields that only some of the items have, and those that only say how to read a scan, are left out of what
     it returns: they do not collate.
@@ -86,7 +90,10 @@ class ScanDataset(Dataset, Randomizable):
             refusal = {"code": error.code, "message": error.reason}
             item = self._blank(item)
         if self.keep_refused:
-            item["refusal"], item["position"] = dict(refusal), index
+            item["refusal"], item["position"] = dict(refusal), int(index)
+        if isinstance(index, SeededIndex):
+            seed_generators(index.seed)  # for what draws from them
+            self.set_random_state(index.seed)
         result = self.transform(item, start=self.fixed)
         return {key: value for key, value in result.items() if key not in self.uneven}
 
