@@ -6,7 +6,6 @@ import logging
 import math
 import sys
 import warnings
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -222,15 +221,12 @@ class BestAndLast:
         return self.parts if scaler is None else {**self.parts, "scaler": scaler}
 
 
-def _plain(weights: Mapping[str, torch.Tensor]) -> "OrderedDict[str, torch.Tensor]":
-    """Copy weights to the CPU, in one layout, so that equal ones make equal files."""
-    copied = OrderedDict(
-        (sys.intern(name), value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format))
+def _plain(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copy weights to the CPU, in one layout and without what a module adds to them."""
+    return {
+        sys.intern(name): value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, value in weights.items()
-    )
-    versions = getattr(weights, "_metadata", {})  # of the modules, as PyTorch keeps them beside the weights
-    copied._metadata = OrderedDict((sys.intern(name), dict(own)) for name, own in versions.items())  # type: ignore[attr-defined]
-    return copied
+    }
 
 
 def _archive(weights: Mapping[str, torch.Tensor]) -> bytes:

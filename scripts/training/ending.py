@@ -10,8 +10,6 @@ from typing import Any
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from scripts.errors import user_error_behind
-
 __all__ = ["TRY_AGAIN", "ErrorsInOneLine", "Interruption", "outlive_signals"]
 
 TRY_AGAIN = os.EX_TEMPFAIL  # 75: the status of a run that is to be started again
@@ -20,10 +18,10 @@ REPEATED = "run is terminating due to exception"  # ignite logs so what then rea
 
 
 class ErrorsInOneLine:
-    """Keep an engine from logging a traceback of what is no fault of the program. Attach it first.
+    """Keep an engine from logging what ends it, which reaches the user anyway. Attach it first.
 
-    Without it ignite and MONAI's ``StatsHandler`` log each exception that passes through an engine, before it
-    reaches whoever shows it to the user.
+    Without it ignite and MONAI's ``StatsHandler`` log each exception that passes through an engine, with a
+    traceback, also where a user's mistake takes one line.
     """
 
     def attach(self, engine: Workflow) -> None:
@@ -31,8 +29,7 @@ class ErrorsInOneLine:
         engine.add_event_handler(Events.EXCEPTION_RAISED, self.pass_on)
 
     def pass_on(self, engine: Workflow, error: BaseException) -> None:
-        if isinstance(error, (SystemExit, KeyboardInterrupt)) or user_error_behind(error):
-            raise error
+        raise error
 
 
 class Interruption(ErrorsInOneLine):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ class RunStates:
             state: tensors, numbers and text, by name.
         """
         begun_with = {"datalist_sha256": self.datalist_sha256, "config": self.settings}
-        content = {**state, "begun_with": json.dumps(begun_with, sort_keys=True)}
+        content = _canonical({**state, "begun_with": json.dumps(begun_with, sort_keys=True)})
         write_whole(self.folder / NEXT, lambda file: torch.save(content, file))
         if self.last_is_whole and (self.folder / LAST).exists():
             (self.folder / LAST).replace(self.folder / PREVIOUS)
@@ -144,6 +145,15 @@ class RunStates:
                 f"what it was begun with, or choose another --output_dir. Free to change: "
                 f"{', '.join(SHOWN)}, folders"
             )
+
+
+def _canonical(value: Any) -> Any:
+    """Copy containers with each text once, since a pickle tells one object from two that are equal."""
+    if isinstance(value, Mapping):
+        return {_canonical(key): _canonical(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(inner) for inner in value]
+    return sys.intern(value) if type(value) is str else value
 
 
 def _settings() -> dict[str, Any]:

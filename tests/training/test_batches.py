@@ -135,3 +135,30 @@ def test_shuffled_epochs_of_any_length_go_on_where_the_last_one_ended():
 def test_a_class_balanced_epoch_needs_a_length():
     with pytest.raises(UserError, match="batches_per_epoch is None"):
         ClassBalancedBatches(ITEMS, (4, 3, 3), batches_per_epoch=None)
+
+
+def seeds(sampler):
+    return [[index.seed for index in batch] for batch in sampler]
+
+
+@pytest.mark.parametrize(
+    "sampler", [ClassBalancedBatches(ITEMS, batches_per_epoch=4), ShuffledBatches(ITEMS, batch_size=8)]
+)
+def test_a_run_that_goes_on_within_an_epoch_meets_the_rest_of_its_batches_with_their_seeds(sampler):
+    sampler.set_epoch(2)
+    batches, drawn = list(sampler), seeds(sampler)
+    sampler.set_epoch(2, first=3)
+    assert list(sampler) == batches[3:] and seeds(sampler) == drawn[3:]
+    sampler.set_epoch(3)
+    assert len(list(sampler)) == len(batches)
+
+
+def test_each_place_of_an_epoch_has_a_seed_of_its_own_in_every_process(process):
+    drawn = []
+    for rank in (0, 1):
+        process(rank, 2)
+        sampler = ClassBalancedBatches(ITEMS, batches_per_epoch=3)
+        for epoch in (0, 1):
+            sampler.set_epoch(epoch)
+            drawn += chain(*seeds(sampler))
+    assert len(set(drawn)) == len(drawn) == 2 * 2 * 3 * 10

@@ -8,12 +8,21 @@ import pytest
 import SimpleITK as sitk
 import torch
 from monai.data import DataLoader, MetaTensor, list_data_collate
-from monai.transforms import Compose, MapTransform, RandFlipd, RandShiftIntensityd
+from monai.transforms import (
+    Compose,
+    MapTransform,
+    RandFlipd,
+    RandGaussianNoised,
+    RandomizableTrait,
+    RandShiftIntensityd,
+    Transform,
+)
 from toy_chest import chest
 
 from scripts.errors import UserError
 from scripts.files import HOST
 from scripts.scans import RefusedScan
+from scripts.seeds import SeededIndex
 from scripts.transforms import LungRegion, ScanDataset, cache, prepare, preprocessing
 
 SHAPE = (16, 14, 18)
@@ -153,6 +162,22 @@ def test_random_transforms_come_on_top_and_follow_the_seed(items, folder):
     assert not torch.equal(first[0], first[1])
     assert not torch.equal(first[0], other[0])
     assert Count.calls == 1
+
+
+def test_a_seeded_index_gives_the_same_changes_in_any_order_and_process(items, folder):
+    class Global(Transform, RandomizableTrait):
+        def __call__(self, data):
+            return {**data, "image": data["image"] + np.random.rand() + torch.rand(1)}
+
+    random = (RandFlipd("image", prob=0.5, spatial_axis=0), RandGaussianNoised("image", prob=0.9), Global())
+    dataset = ScanDataset(items[:2], pipeline(*random), folder)
+    indices = [SeededIndex(place % 2, seed=100 + place) for place in range(4)]
+    forward = [dataset[index]["image"].as_tensor() for index in indices]
+    loaders = [DataLoader(dataset, batch_sampler=[[i] for i in indices[::-1]], num_workers=n) for n in (0, 2)]
+    for loader in loaders:
+        backward = [batch["image"][0].as_tensor() for batch in loader]
+        assert all(torch.equal(a, b) for a, b in zip(forward, backward[::-1], strict=True))
+    assert not torch.equal(forward[0], forward[2])
 
 
 def test_a_refused_scan_raises_unless_it_is_kept(items, folder):
