@@ -66,7 +66,7 @@ def evaluate(folder, given):
 
 
 def check_data(folder, given):
-    audit([str(given["data"] / "datalist.json"), "--output_dir", str(folder), "--num_workers", "0"])
+    audit([str(given["data"] / "datalist.json"), "--output", str(folder / "audit.html"), "--workers", "1"])
 
 
 def find_lobes(folder, given):
@@ -119,7 +119,7 @@ def content(folder):
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not {"cache", "tensorboard"} & set(path.relative_to(folder).parts)
-        if path.name not in TIMES and not path.name.startswith(("environment_", "config_"))
+        if path.name not in TIMES and path.suffix != ".sqlite" and not path.name.startswith(("environment_", "config_"))
     }
 
 
