@@ -119,7 +119,9 @@ def content(folder):
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not {"cache", "tensorboard"} & set(path.relative_to(folder).parts)
-        if path.name not in TIMES and path.suffix != ".sqlite" and not path.name.startswith(("environment_", "config_"))
+        if path.name not in TIMES
+        and path.suffix != ".sqlite"
+        and not path.name.startswith(("environment_", "config_"))
     }
 
 
