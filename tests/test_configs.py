@@ -225,15 +225,14 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(num_workers
 
 
 def test_the_moving_average_is_validated_saved_and_resumed(workflow, tmp_path):
-    long = {"max_epochs": 3, "num_workers": 0}
+    long = {"max_epochs": 3, "num_workers": 0, "iterations": 3}  # one epoch was meant to be three, too
     modern = CONFIGS / "recipe_modern.yaml"
     built = workflow("training", TRAIN, modern, output_dir=tmp_path / "whole", **long)
     built.run()
     average = built.parser.get_parsed_content("kept_network")
     assert built.parser.get_parsed_content("validate::evaluator").network is average
     interrupted = tmp_path / "interrupted"
-    cut = {"max_epochs": 1, "iterations": 3}  # of a run that was meant to be as long
-    workflow("training", TRAIN, modern, output_dir=interrupted, **long | cut).run()
+    workflow("training", TRAIN, modern, output_dir=interrupted, **long | {"max_epochs": 1}).run()
     workflow("training", TRAIN, modern, output_dir=interrupted, resume=True, **long).run()
     whole, resumed = (torch.load(run / "last_state.pt") for run in (tmp_path / "whole", interrupted))
     for name, weight in average.state_dict().items():
