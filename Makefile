@@ -19,7 +19,7 @@ help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1 \2/p' $(MAKEFILE_LIST) | awk '{name = $$1; $$1 = ""; printf "  %-18s%s\n", name, $$0}'
 	@echo "PYTHON=python3.12 make TARGET takes another Python for .venv; python -m scripts --help lists the tools."
 
-demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find lobes; 16 minutes on 2 cores
+demo: $(READY)  ## train PA-66-M on phantoms, evaluate it, let it answer, find lobes
 	rm -rf demo
 	.venv/bin/python -m scripts.phantoms --output_dir demo/phantoms --count 360 --seed 0 --size 72 72 52 --severity moderate severe
 	$(RUN) training --config_file $(DEMO_CONFIGS) --dataset_dir demo/phantoms --output_dir demo/run
