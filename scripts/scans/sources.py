@@ -54,7 +54,10 @@ def file_stamps(path: str, slices: Sequence[str] | None = None) -> str:
             files = [file for file in top.iterdir() if file.is_file()] or list(top.rglob("*"))
             files += [top / name for name in slices or () if "/" in name]
         else:
-            beside = file_beside(ScanFile(top.name, top.stat().st_size, top))
+            size = top.stat().st_size
+            beside = (
+                file_beside(ScanFile(top.name, size, top)) if top.is_file() else None
+            )  # a pipe would wait
             files = [top, *([beside.path] if beside else [])]
         stats = [(str(file.relative_to(top.parent)), file.stat()) for file in sorted(files) if file.is_file()]
     except OSError:  # what cannot be looked at is refused when it is read
