@@ -17,6 +17,7 @@ from .classes import CLASSES, ClassLabels, whole_label
 __all__ = ["LISTS", "Content", "load_datalist"]
 
 LISTS = ("training", "validation", "test")
+RECORDS = ("removed",)  # of what cleaning took out
 KNOWN = (*LISTS, "classes")  # further fields, such as name and licence, are kept as they are
 NICKNAMES = {
     "train": "training",
@@ -173,7 +174,9 @@ def _misread(content: dict[str, Any]) -> list[str]:
         alike = difflib.get_close_matches(key.casefold(), KNOWN, n=1, cutoff=0.75)
         if key in LISTS:
             problems += _misshapen(key, value)
-        elif key not in KNOWN and ((alike and isinstance(value, (list, dict))) or _holds_scans(value)):
+        elif key not in (*KNOWN, *RECORDS) and (
+            (alike and isinstance(value, (list, dict))) or _holds_scans(value)
+        ):
             meant = NICKNAMES.get(key.casefold(), *alike) if alike or key.casefold() in NICKNAMES else None
             advice = f"did you mean {meant!r}?" if meant else f"the lists are {', '.join(LISTS)}"
             problems.append(f"nothing reads the field {key!r}; {advice}")

@@ -46,7 +46,7 @@ def test_a_row_has_the_contract_s_fields(write):
         "raw_prob_non_pneumonia": "0.100000001", "raw_prob_other_pneumonia": "0.200000003",
         "raw_prob_covid_19": "0.699999988",
         "prediction": "COVID-19", "above_threshold": "", "abstain": "False",
-        "reason": "", "flags": "thick_slices", "heat_map": "",
+        "reason": "", "flags": "thick_slices", "heat_map": "", "training_distance": "",
     }  # fmt: skip
 
 

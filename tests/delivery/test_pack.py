@@ -108,7 +108,11 @@ def test_the_zoo_s_own_steps_pass_on_a_release_without_its_weights(release, tmp_
 def test_the_readme_of_a_release_is_of_these_weights(checkpoint, release, tmp_path):
     head, card = (release / NAME / "README.md").read_text().split("---\n")[1:3]
     assert yaml.safe_load(head)["library_name"] == "monai"
-    assert weights_hash(checkpoint) in card and "40 x 40 x 32" in card and "1 scans, selected on 1" in card
+    assert (
+        weights_hash(checkpoint) in card
+        and " x ".join(map(str, SHAPE)) in card
+        and "1 scans, selected on 1" in card
+    )
     assert "No evaluation of these weights" in card
     for file in ("model.pt", "model.json"):
         shutil.copy(checkpoint.with_name(file), tmp_path)

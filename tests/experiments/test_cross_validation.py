@@ -87,7 +87,7 @@ def test_flips_change_the_answers_and_have_their_cost(cross_validation):
 def test_finished_folds_are_not_repeated(experiment, cross_validation, capsys):
     before = (cross_validation / "folds/0/model.pt").stat().st_mtime_ns
     cross_validate(experiment, cross_validation, flips=True)
-    assert "2 of this process's 2 are finished" in capsys.readouterr().out
+    assert "2 of this process's 2 trainings are finished" in capsys.readouterr().out
     assert (cross_validation / "folds/0/model.pt").stat().st_mtime_ns == before
 
 

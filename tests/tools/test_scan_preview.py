@@ -31,7 +31,7 @@ def test_the_pictures_are_right_way_up_in_radiological_convention(toy):
     pytest.importorskip("matplotlib")
     scan = Scan.from_array(*toy)
     figure = preview._draw(scan, find_lungs(scan), LungRegion()(scan), (20, 16, 18))
-    assert len(figure.axes) == 6
+    assert len(figure.axes) == 8
     for axes in figure.axes:
         left, right = axes.get_xlim()
         bottom, top = axes.get_ylim()

@@ -118,7 +118,10 @@ def test_help_has_each_knob_with_its_default_and_comment(ending):
     text = describe_flags([CONFIGS / f"train.{ending}"])
     assert text.startswith("Train PA-66-M")
     rows = {row.split()[0]: row.split(maxsplit=2)[1:] for row in text.splitlines() if row.startswith("  --")}
-    assert rows["--max_epochs"] == ["300"] and rows["--resume"] == ["false", "go on from last_state.pt"]
+    assert rows["--max_epochs"] == ["300"] and rows["--resume"] == [
+        "false",
+        "true: go on from last_state.pt; auto: go on where there is one, else begin",
+    ]
     assert rows["--output_dir"][0] == "<bundle_root>/results/training" and "--bundle_root" not in rows
     assert "--network_def" not in rows and "--optimizer" not in rows
 
