@@ -43,7 +43,9 @@ def run(*arguments, **override):
 
 
 def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """The files that a run wrote; a process that multiprocessing ends leaves its (free) lock file behind."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return sorted(str(path.relative_to(folder)) for path in found)
 
 
 @pytest.fixture(scope="module")
