@@ -8,7 +8,6 @@ import ast
 import difflib
 import inspect
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from monai.bundle import run as monai_run
 from yaml import YAMLError
 
 from scripts import bundle_root
-from scripts.errors import UserError, keep_reports_in, show_user_errors_in_one_line
+from scripts.errors import UserError, keep_reports_in, show_user_errors_in_one_line, typed
 from scripts.flags import check_name, config_value, describe_flags, is_name
 
 __all__ = [
@@ -123,7 +122,7 @@ class CommandLine:
     def text() -> str:
         """Return this process's own command, to be typed again."""
         program = PROGRAM if sys.argv[0] == PROGRAM else "python -m monai.bundle"
-        return f"{program} {shlex.join(sys.argv[1:])}"
+        return f"{program} {typed(sys.argv[1:])}"
 
 
 def check_order(files: Sequence[str]) -> None:

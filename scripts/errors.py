@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,7 @@ __all__ = [
     "describe_mistake",
     "keep_reports_in",
     "show_user_errors_in_one_line",
+    "typed",
     "user_error_behind",
 ]
 
@@ -153,6 +155,17 @@ def _kept() -> str:
     return f"{folder} keeps what was finished, in whole files; the same command goes on"
 
 
+def typed(arguments: Sequence[str]) -> str:
+    r"""Return a command as one types it: what holds single quotes stands in double ones where it can.
+
+    Example:
+        >>> typed(["run", "--scans", "['a b.nii']", "--count", "2"])
+        'run --scans "[\'a b.nii\']" --count 2'
+    """
+    double = re.compile(r"[^\"$`\\\\!]*'[^\"$`\\\\!]*")
+    return " ".join(f'"{each}"' if double.fullmatch(each) else shlex.quote(each) for each in arguments)
+
+
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Write a traceback into the run's folder; where there is none, show it."""
     from scripts.files import write_whole  # which needs this module
@@ -164,7 +177,7 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
         if _Run.folder is None:
             raise UserError("no folder to keep it in")
         path = _Run.folder / "traceback.txt"
-        command = shlex.join(["python", "-m", *sys.argv])
+        command = typed(["python", "-m", *sys.argv])
         write_whole(path, f"{command}\nPython {platform.python_version()}, {platform.platform()}\n\n{lines}")
     except UserError:
         print(f"{lines}{head}, with the lines above", file=sys.stderr)

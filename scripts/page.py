@@ -149,13 +149,29 @@ def _rows_of(rows: Iterable[Sequence[Any]], columns: int) -> list[Sequence[Any]]
     return found
 
 
-def _cell(value: Any) -> Any:
-    """Return a cell: text and whole numbers as they are, floats with three decimals, None as a dash."""
-    from markupsafe import Markup, escape
+def _cell(value: Any, header: bool = False) -> Any:
+    """Return a cell: text and whole numbers as they are, floats with three decimals, None as a dash.
 
+    Args:
+        value: of the cell; lists and mappings are written as YAML.
+        header: whether the cell names its row.
+    """
+    from markupsafe import Markup
+
+    kind, content = ' class="number"', value
     if value is None:
-        return Markup('<td class="number">&ndash;</td>')
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return Markup(f"<td>{escape(value)}</td>")
-    number = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return Markup(f'<td class="number">{number}</td>')
+        content = "\N{EN DASH}"
+    elif isinstance(value, float):
+        content = f"{value:.3f}"
+    elif isinstance(value, Mapping | list):
+        kind, content = "", Markup("<pre>{}</pre>").format(_yaml(value))
+    elif isinstance(value, bool) or not isinstance(value, int):
+        kind = ""
+    opening, tag = ('th scope="row"', "th") if header else ("td", "td")
+    return Markup("<{}{}>{}</{}>").format(Markup(opening), Markup(kind), content, tag)
+
+
+def _yaml(value: Any) -> str:
+    import yaml
+
+    return yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=100).rstrip()

@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.statistics import ONE_VS_REST
 
-__all__ = ["BY_THE_AUTHORS", "claim_items", "limits_of"]
+__all__ = ["BY_THE_AUTHORS", "claim_items", "limits_of", "notes_of"]
 
 FEW = 30  # scans of a class: below, its metrics are called uncertain
 BY_THE_AUTHORS = (1, 2, 3, 4, 5, 6, 8, 12, 14, 15, 16, 17, 18, 19, 33, 39, 40, 41, 42)
@@ -30,7 +30,7 @@ def claim_items(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     settings, results = "Settings and environment", f"Results: {first}"
     rows = [
         (7, "data sources", _sources(content["data"]), "Data"),
-        (9, "preprocessing", run.get("settings") and f"settings: {run['settings']}", settings),
+        (9, "preprocessing", _preprocessing(run), settings),
         (10, "selection of subsets", _counts(content["data"]), "Data"),
         (11, "classes", ", ".join(content["class_names"]), "Data"),
         (13, "missing data", _refused(sets), "Summary"),
@@ -104,6 +104,17 @@ def _model(run: Mapping[str, Any]) -> str:
     return ", ".join([*parameters, *(f"checkpoint {sha256[:12]}" for sha256 in checkpoints)])
 
 
+def _preprocessing(run: Mapping[str, Any]) -> str:
+    """Say window, region and grid of the network, or of the first of an ensemble."""
+    settings = run.get("settings") or {}
+    for member in (settings.get("model") or {}).get("members", [])[:1]:
+        level, width = member["window"]
+        shape = " x ".join(str(size) for size in member["spatial_shape"])
+        region = str(member["region"]["target"]).rpartition(".")[2]
+        return f"{region}, resampled to {shape} voxels; window of level {level:g}, width {width:g} HU"
+    return ""
+
+
 def _ages(data: list[dict[str, Any]]) -> str:
     return "; ".join(
         f"{row['list']}: age {row['age']['mean']:.0f} +- {row['age']['standard_deviation'] or 0:.0f}, "
@@ -114,29 +125,37 @@ def _ages(data: list[dict[str, Any]]) -> str:
 
 
 def limits_of(content: Mapping[str, Any]) -> list[str]:
-    """Return the limits that hold for this run.
+    """Return the warnings that hold for this run.
 
     Args:
         content: of the report.
     """
     sets, names = content["sets"], content["class_names"]
     first = next(iter(sets.values()))
-    limits = ["Research use only; not a medical device."]
+    limits = []
     if "phantom" in first["sources"]:
         limits.append("These scans are computed phantoms: no number here has any clinical meaning.")
     counts = [sum(row) for row in first["metrics"]["confusion_matrix"]["counts"]]
-    limits += [
-        f"{name}: only {count} scans are reported; its metrics are uncertain, see the intervals."
-        for name, count in zip(names, counts, strict=True)
-        if count < FEW
-    ]
-    limits.append(_prior(content["training_prior"], names))
+    few = [f"{count} {name}" for name, count in zip(names, counts, strict=True) if count < FEW]
+    if few:
+        limits.append(f"Few scans ({', '.join(few)}): see how wide the intervals are.")
     if not any(name.startswith("external_") for name in sets):
         limits.append(
             "No external set: shortcuts of the source (scanner, spacing) cannot be told from disease."
         )
-    limits.append("The intervals cover the choice of patients, not that of seeds or hyperparameters.")
     return limits
+
+
+def notes_of(content: Mapping[str, Any]) -> list[str]:
+    """Return what holds for every run.
+
+    Args:
+        content: of the report.
+    """
+    return [
+        _prior(content["training_prior"], content["class_names"]),
+        "The intervals cover the choice of patients, not that of seeds or hyperparameters.",
+    ]
 
 
 def _prior(shares: Sequence[float] | None, names: Sequence[str]) -> str:

@@ -158,7 +158,7 @@ def errors(content: Content) -> Table:
 
 def settings(content: Content) -> Table:
     """Return what the run recorded of itself."""
-    rows = [[name, str(value)] for name, value in content["run"].items()]
+    rows = [[name, value] for name, value in content["run"].items()]
     return ["setting", "value"], rows, "As the run recorded them"
 
 

@@ -16,7 +16,7 @@ from scripts.statistics import read_table, table_metrics
 from scripts.transforms import LungRegion
 from scripts.transforms import preprocessing as default_preprocessing
 
-from .checklist import BY_THE_AUTHORS, claim_items, limits_of
+from .checklist import BY_THE_AUTHORS, claim_items, limits_of, notes_of
 from .content import averaging_gains, data_summary, fold_metrics, set_content
 from .figures import set_figures, training_figures
 from .pictures import confident_errors, heat_map_pictures, thumbnails
@@ -76,7 +76,7 @@ def write_report(
     content["stated_prior"] = list(stated) if stated else None
     content["heat_maps"] = [caption for _, caption in heat_maps]
     content["claim"] = claim_items(content)
-    content["limits"] = limits_of(content)
+    content |= {"limits": limits_of(content), "notes": notes_of(content)}
     write_json(run.path / "report.json", content, indent=1, allow_nan=False)
     if find_spec("matplotlib") is None:
         print("report.json is written; report.html needs matplotlib: pip install matplotlib")

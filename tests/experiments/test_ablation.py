@@ -102,7 +102,7 @@ def test_the_page_has_every_row_of_table_ii_for_trained_and_published_networks(a
     page = (ablation / "ablation.html").read_text()
     for label in ("non-pneumonia", "other pneumonia", "COVID-19"):
         for title in ("accuracy", "recall", "specificity", "precision", "F1", "AUC"):
-            assert f"<td>{label}: {title}</td>" in page
+            assert f'<th scope="row">{label}: {title}</th>' in page
     assert "93.3 ± 0.8" in page
     assert page.count("SA-66-M</th>") == 1, "published, though it was not trained"
     assert page.count("<svg") == 1 + 2 * 2, "type losses; a matrix a network, and the published ones"

@@ -90,14 +90,25 @@ def test_ids_are_unique_and_every_link_has_its_target(written):
 
 
 def test_text_is_escaped_and_numbers_are_aligned(written):
-    for piece in ("A &lt;title&gt;", "1 &lt; 2", "a&lt;b", "<b>failed</b>: two patients &amp; one scan"):
+    for piece in ("A &lt;title&gt;", "1 &lt; 2", "a&lt;b", "<b>Failed</b>: two patients &amp; one scan"):
         assert piece in written
     for cell in (
         '<td class="number">3</td>',
         '<td class="number">0.500</td>',
-        '<td class="number">&ndash;</td>',
+        '<td class="number">\N{EN DASH}</td>',
+        '<th scope="row">a&lt;b</th>',
     ):
         assert cell in written
+
+
+def test_settings_are_written_as_yaml_not_as_python(write):
+    page = write(rows=[["window", 1, {"level": -500, "names": ["a<b", None]}]])
+    assert "<td><pre>level: -500\nnames: [a&lt;b, null]</pre></td>" in page and "{&" not in page
+
+
+def test_a_reader_by_keyboard_or_ear_reaches_the_content_and_the_sections(written):
+    assert written.index('<a class="skip" href="#main">') < written.index("<nav aria-label=")
+    assert written.index("<nav aria-label=") < written.index('<main id="main">') < written.index("<footer>")
 
 
 def test_equal_figures_give_equal_bytes(write):

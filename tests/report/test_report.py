@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import shutil
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -111,6 +112,20 @@ def test_the_items_of_the_checklist_lead_to_sections_that_are_there(whole):
     for row in whole[2]["claim"]:
         anchor = page.partition(f">{row['section']}</a>")[0].rpartition('href="#')[2].strip('">')
         assert f'<h2 id="{anchor}">{row["section"]}</h2>' in page
+
+
+def test_the_first_screen_holds_headline_matrix_and_this_runs_warnings_the_footer_what_always_holds(whole):
+    report, page = whole[2], (whole[0] / "report.html").read_text()
+    first, _, rest = page.partition('<h2 id="data">')
+    chief = next(iter(report["sets"].values()))["metrics"]["accuracy"]
+    low, high = chief["interval_95_percent"]
+    assert f"Accuracy {chief['value']:.3f}</p>\n<p>95 % interval {low:.3f} to {high:.3f}" in first
+    assert first.count("<svg") == 1 and 'aria-label="Confusion matrix' in first
+    assert report["limits"] and all(escape(limit) in first for limit in report["limits"])
+    assert all(
+        escape(note) in rest.partition("<footer>")[2] and note not in first for note in report["notes"]
+    )
+    assert "{&#39;" not in page, "no dictionary as Python writes it"
 
 
 def test_averaging_is_reported_as_gain_over_the_row_above(whole):
