@@ -39,12 +39,13 @@ SERIAL = itertools.count()  # two threads may write one file
 ABANDONED = 600.0  # seconds: what lies in memory is written in less, so whoever began is gone
 
 
-def write_whole(path: str | Path, content: str | bytes | Callable[[Any], Any]) -> None:
+def write_whole(path: str | Path, content: str | bytes | Callable[[Any], Any], private: bool = False) -> None:
     """Write a file so that no reader, and no crash, ever sees a part of it.
 
     Args:
         path: of the file; its folder is made where it is missing.
         content: text, written as UTF-8; bytes; or a function that writes to an open binary file in memory.
+        private: nobody but its owner may read it, whatever the umask.
 
     Raises:
         UserError: the disk is full, or the file cannot be written there. Nothing of it stays.
@@ -54,7 +55,8 @@ def write_whole(path: str | Path, content: str | bytes | Callable[[Any], Any]) -
     partial = path.with_name(f"{path.name[:32]}.{next(SERIAL)}.{HOST}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        mode = 0o600 if private else 0o666
+        with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(memory)
             file.flush()
             os.fsync(file.fileno())

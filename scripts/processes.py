@@ -1,10 +1,8 @@
 """Several processes: those that ``torchrun`` starts and that work as one, and those that load scans."""
 
-import math
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ SHARED_MEMORY = Path("/dev/shm")
 PATIENCE = timedelta(hours=6)  # a process may wait for another that reads more or larger scans
 
 
-def loading_processes(wanted: int, batch_size: int, spatial_shape: Sequence[int]) -> int:
+def loading_processes(wanted: int, batch_size: int, voxels: int) -> int:
     """Return how many processes may load scans: those wanted, or none where their batches have no room.
 
     They hand batches over in shared memory, of which Docker gives a container 64 MB; a process that finds it
@@ -29,14 +27,13 @@ def loading_processes(wanted: int, batch_size: int, spatial_shape: Sequence[int]
     Args:
         wanted: processes.
         batch_size: scans in a batch.
-        spatial_shape: voxels of a scan's grid, float32.
+        voxels: of a scan on its grid, float32; see :func:`scripts.transforms.voxels_per_scan`.
     """
     if not wanted or not SHARED_MEMORY.is_dir():
         return wanted
-    waiting = (2 * wanted + 2) * int(
-        os.environ.get("LOCAL_WORLD_SIZE", "1")
-    )  # two batches each, and two in use
-    needed = waiting * batch_size * math.prod(spatial_shape) * 4
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    waiting = (2 * wanted + 2) * here  # two batches each, and two in use
+    needed = waiting * batch_size * voxels * 4
     free = shutil.disk_usage(SHARED_MEMORY).free
     if needed <= free:
         return wanted

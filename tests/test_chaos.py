@@ -23,13 +23,7 @@ KILLS = int(os.environ.get("CHAOS_KILLS", "1"))  # of each command
 GRID = {"spatial_shape": [24, 24, 16], "num_workers": 0}
 TRAIN = {"max_epochs": 3, "batches_per_epoch": 2}
 LOBES = {"spatial_shape": [32, 24, 32], "num_workers": 0}
-TIMES = {
-    "costs.json",
-    "fold.json",
-    "run.json",
-    "environment.json",
-    "config.yaml",
-}  # tell when, where, how long
+TIMES = {"costs.json", "fold.json", "run.json", "environment.json", "config.yaml"}  # when, where, how long
 CONTEXT = multiprocessing.get_context("fork")  # nothing is imported anew: the kills meet work, not imports
 
 
@@ -119,7 +113,7 @@ def content(folder):
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not {"cache", "tensorboard"} & set(path.relative_to(folder).parts)
-        if path.name not in TIMES
+        if path.name not in TIMES | {".lock"}  # which a process that multiprocessing ends does not remove
         and path.suffix != ".sqlite"
         and not path.name.startswith(("environment_", "config_"))
     }

@@ -45,7 +45,7 @@ def test_processes_load_scans_where_their_batches_have_room(
 ):
     monkeypatch.setattr(processes, "SHARED_MEMORY", tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
-    assert processes.loading_processes(wanted, 2, (4, 5, 1)) == given  # 160 bytes a batch, of which 6 or 4
+    assert processes.loading_processes(wanted, 2, 20) == given  # 160 bytes a batch, of which 6 or 4
     assert bool(capsys.readouterr().err) == (given < wanted)
     monkeypatch.setattr(processes, "SHARED_MEMORY", tmp_path / "none")
-    assert processes.loading_processes(wanted, 2, (4, 5, 1)) == wanted
+    assert processes.loading_processes(wanted, 2, 20) == wanted

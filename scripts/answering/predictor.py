@@ -22,7 +22,7 @@ from scripts.networks import scan_features
 from scripts.processes import loading_processes
 from scripts.scans import scan_items
 from scripts.statistics import Calibration, with_prior
-from scripts.transforms import ScanDataset, describe, preprocessing_digest
+from scripts.transforms import ScanDataset, describe, preprocessing_digest, voxels_per_scan
 
 from .answer import UNLIKE_TRAINING, Answer, Explanation, Geometry
 from .models import load_model
@@ -144,7 +144,7 @@ class Predictor:
         if not items:
             return
         data = ScanDataset(items, self.model.preprocessing, keep_refused=True)
-        workers = loading_processes(workers, batch_size, self.model.files[0].spatial_shape)
+        workers = loading_processes(workers, batch_size, voxels_per_scan(self.model.preprocessing))
         for batch in DataLoader(data, batch_size, num_workers=workers, collate_fn=list):
             yield from self.answers(batch, self.raw(batch), explain)
 

@@ -20,7 +20,7 @@ from scripts.errors import UserError
 from scripts.files import sha256_of
 from scripts.journal import Journal
 from scripts.networks import place_network
-from scripts.scans import SALT
+from scripts.scans import SALT, PatientKeys, is_salt_kept
 from scripts.statistics import read_predictions
 from scripts.transforms import Region, ScanDataset, item_stamp, prepare
 from scripts.transforms import preprocessing as default_preprocessing
@@ -116,12 +116,16 @@ def journal_of_run(
     """
     if predictor is None:
         return Journal(None, items, about=about)
-    written = {"sinks": [type(sink).__name__ for sink in sinks]}
+    written: dict[str, Any] = {"sinks": [type(sink).__name__ for sink in sinks]}
+    salted = bool(os.environ.get(SALT)) and not all(item.get("patient") for item in items)
+    written["patient_salt"] = PatientKeys()("known by this key") if salted else None
     journal = Journal(output_dir, items, item_stamp, predictor.identity(explain) | written, overwrite, about)
-    if len(journal.answered) < len(items) and SALT not in os.environ and _has_keys(journal):
+    left = len(journal.answered) < len(items)
+    if left and not salted and not is_salt_kept(output_dir) and _has_keys(journal):
         print(
-            f"the keys of DICOM patients do not agree between the earlier answers and those to come, since "
-            f"their salt is kept nowhere; where that matters, set {SALT} and begin anew with --overwrite True"
+            f"the keys of DICOM patients do not agree between the earlier answers and those to come: the "
+            f"salt of a finished run is kept nowhere; where that matters, set {SALT} and begin anew with "
+            f"--overwrite True"
         )
     return journal
 

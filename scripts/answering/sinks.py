@@ -18,6 +18,7 @@ from scripts.files import write_json, write_nifti
 from scripts.growing_table import GrowingTable, Row
 from scripts.journal import Journal
 from scripts.processes import rank
+from scripts.scans import forget_salt, share_salt
 from scripts.statistics import DIGITS, class_columns, prediction_columns, raw_columns
 from scripts.transforms import from_window
 
@@ -90,6 +91,8 @@ class AnswerWriter:
 
     def start(self) -> None:
         self.journal.start(self.tables)
+        if self._makes_keys():
+            share_salt(self.journal.folder)
         for sink in self.sinks:
             sink.start(self.predictor)
 
@@ -108,6 +111,11 @@ class AnswerWriter:
         for sink in self.sinks:
             sink.finish()
         self.journal.finish()
+        forget_salt(self.journal.folder)
+
+    def _makes_keys(self) -> bool:
+        """Say whether DICOM patients get keys: those of a datalist have names."""
+        return not all(item.get("patient") for item in self.journal.items)
 
 
 class PredictionFiles:

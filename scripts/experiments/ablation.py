@@ -1,6 +1,7 @@
 """Several networks, cross-validated on the same folds, compared scan by scan and with published ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 from scripts.csv_files import read_rows
 from scripts.errors import UserError
 from scripts.files import write_json
+from scripts.locks import holding
 from scripts.statistics import (
     ONE_VS_REST,
     OVERALL,
@@ -89,12 +91,13 @@ def ablate(
     """
     if reference not in experiments:
         raise UserError(f"--reference {reference}: not among the networks {', '.join(experiments)}")
-    output = Path(output_dir)
-    for name, experiment in experiments.items():
-        print(f"network {name}")
-        cross_validate(experiment, output / name, flips, report, all_folds)
-    if process_rank() == 0:
-        write_ablation_tables(output, experiments, reference)
+    output, first = Path(output_dir), process_rank() == 0
+    with holding(output) if first else nullcontext():
+        for name, experiment in experiments.items():
+            print(f"network {name}")
+            cross_validate(experiment, output / name, flips, report, all_folds)
+        if first:
+            write_ablation_tables(output, experiments, reference)
 
 
 def write_ablation_tables(output: Path, experiments: Mapping[str, Experiment], reference: str) -> None:

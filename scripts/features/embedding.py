@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 from scripts.errors import UserError
 from scripts.files import write_whole
 from scripts.networks import FrozenEncoder
-from scripts.transforms import ScanDataset
+from scripts.processes import loading_processes
+from scripts.transforms import ScanDataset, voxels_per_scan
 
 __all__ = ["Features", "embed", "joined"]
 
@@ -104,14 +105,15 @@ def embed(
         steps: from an item to its grid, as :func:`scripts.transforms.preprocessing` gives them for the
             encoder's region, grid and window.
         device: that encodes.
-        num_workers: processes that read scans; 0 reads in this one.
+        num_workers: processes that read scans, where shared memory has room; 0 reads in this one.
 
     Yields:
         one row for each item, in their order.
     """
     encoder = encoder.to(device)
     dataset = ScanDataset([dict(item) for item in items], steps, keep_refused=True)
-    loader = DataLoader(dataset, batch_size=None, num_workers=num_workers)
+    workers = loading_processes(num_workers, 1, voxels_per_scan(steps))
+    loader = DataLoader(dataset, batch_size=None, num_workers=workers)
     named = f"{encoder.encoder.name} {encoder.sha256} {encoder.precision}"
     for item, seen in zip(items, loader, strict=True):
         grid, reason = seen["image"], seen["refusal"]

@@ -11,7 +11,7 @@ from .grey import check_window
 from .header import read_header
 from .hull import Hull
 from .lungs import Lungs, enclosed_air, find_lungs
-from .patient_keys import SALT, PatientKeys, share_patient_salt
+from .patient_keys import SALT, PatientKeys, forget_salt, is_salt_kept, share_salt
 from .reading import ScanReader, read_checked_scan, read_scan, series_files
 from .refusal import CODES, RefusedScan
 from .resampling import resample
@@ -52,9 +52,11 @@ __all__ = [
     "file_stem",
     "find_lungs",
     "find_scans",
+    "forget_salt",
     "formats_of",
     "geometry_flags",
     "is_picture",
+    "is_salt_kept",
     "join_zip_path",
     "natural_order",
     "read_checked_scan",
@@ -65,7 +67,7 @@ __all__ = [
     "scan_files",
     "scan_items",
     "series_files",
-    "share_patient_salt",
+    "share_salt",
     "shown",
     "split_zip_path",
     "wrong_fields",

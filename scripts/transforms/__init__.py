@@ -4,7 +4,7 @@ from .cache import ScanDataset, prepare
 from .fingerprint import describe, item_stamp, preprocessing_digest
 from .grid import faces_in_grid, from_window, grid_to_scan, scan_to_grid, to_window
 from .loading import LoadScand
-from .pipelines import preprocessing
+from .pipelines import preprocessing, voxels_per_scan
 from .planes import PLANES, plane_of, show_plane
 from .regions import BodyRegion, Box, LungRegion, Region, WholeScanRegion
 from .to_grid import ToGrid, ToGridd
@@ -32,4 +32,5 @@ __all__ = [
     "scan_to_grid",
     "show_plane",
     "to_window",
+    "voxels_per_scan",
 ]

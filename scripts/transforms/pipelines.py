@@ -8,7 +8,7 @@ from .loading import LoadScand
 from .regions import Region
 from .to_grid import ToGridd
 
-__all__ = ["preprocessing"]
+__all__ = ["preprocessing", "voxels_per_scan"]
 
 
 def preprocessing(
@@ -31,3 +31,12 @@ def preprocessing(
         A flat Compose (a nested one counts as random and would not be cached).
     """
     return Compose([LoadScand(key), ToGridd(key, region, spatial_shape, window, lobes_key)])
+
+
+def voxels_per_scan(steps: Compose) -> int:
+    """Return how many voxels a scan has on its grid, or on all of them for an ensemble of several.
+
+    Args:
+        steps: of :func:`preprocessing`, or such as an ensemble has.
+    """
+    return sum(step.voxels for step in steps.transforms if isinstance(step, ToGridd))

@@ -1,5 +1,6 @@
 """A scan as it was read -> the network's grid, checked, as a MONAI transform."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -139,6 +140,11 @@ class ToGridd(MapTransform):
         self.lobes_key = lobes_key
         self.to_grid = ToGrid(region, spatial_shape, window)
         self.more = tuple(more)
+
+    @property
+    def voxels(self) -> int:
+        """Of all grids that a scan gets."""
+        return sum(math.prod(grid.spatial_shape) for key in self.keys for _, grid in self._grids(key))
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         d = dict(data)
