@@ -8,8 +8,11 @@ __all__ = ["Predictor", "bundle_root", "bundle_version"]
 
 
 def bundle_root() -> str:
-    """Return the folder that holds configs/ and scripts/, wherever the command was typed."""
-    return str(Path(__file__).resolve().parents[1])
+    """Return the folder that holds configs/ and scripts/, wherever the command was typed.
+
+    Links are not followed: in a download cache every file is a link to a blob in a folder of blobs.
+    """
+    return str(Path(__file__).absolute().parents[1])
 
 
 def bundle_version() -> str:

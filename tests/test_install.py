@@ -131,3 +131,32 @@ def test_chest_ct_finds_the_bundle_beside_another_package_called_scripts(install
     assert "  view " in run(installed, "-m", "chest_ct_covid19", "--help", cwd=tmp_path).stdout
     wrong = run(command, "run", "inference", "--config_file", "nowhere.yaml", cwd=tmp_path)
     assert wrong.returncode and "nowhere.yaml" in wrong.stderr
+
+
+def test_a_bundle_of_links_to_blobs_finds_its_own_files(phantoms, save_model, tmp_path):
+    """As the Hugging Face cache keeps one: snapshots/REVISION/PATH is a link to blobs/HASH."""
+    cache = tmp_path / "models--somebody--chest-ct"
+    snapshot = cache / "snapshots" / "0a1b2c"
+    save_model(tmp_path / "model.pt", spatial_shape=[24, 24, 16])
+    sources = {path: ROOT / path for path in ("requirements.txt", "LICENSE")}
+    sources |= {f"models/{name}": tmp_path / name for name in ("model.pt", "model.json")}
+    for folder in ("configs", "scripts"):
+        files = (path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc")
+        sources |= {str(path.relative_to(ROOT)): path for path in files}
+    (cache / "blobs").mkdir(parents=True)
+    for number, (name, source) in enumerate(sources.items()):
+        blob = shutil.copy(source, cache / "blobs" / f"{number:040x}")
+        place = snapshot / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(os.path.relpath(blob, place.parent))
+    where = run(sys.executable, "-c", "import scripts; print(scripts.bundle_root())", cwd=snapshot)
+    assert where.stdout.strip() == str(snapshot)
+    item = json.loads((phantoms / "datalist.json").read_text())["test"][0]
+    done = run(
+        sys.executable, "-m", "monai.bundle", "run", "inference", "--config_file", "configs/inference.yaml",
+        "--scans", phantoms / item["image"], "--output_dir", tmp_path / "answers", "--num_workers", 0,
+        cwd=snapshot,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = json.loads((tmp_path / "answers" / "predictions.json").read_text())["predictions"]
+    assert row["prediction"]

@@ -141,7 +141,7 @@ def find_recipes(recipe: str | Path | Sequence[str | Path] | None) -> list[Path]
         UserError: there is no such file.
     """
     named = [] if recipe is None else [recipe] if isinstance(recipe, (str, Path)) else recipe
-    return [find_config(name, "recipe").resolve() for name in named]
+    return [find_config(name, "recipe").absolute() for name in named]
 
 
 def _sha256(path: Path) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "LUNG",
     "MIDDLE_LOBE",
     "NO_UNITS",
+    "PERCENT",
     "PRIVATE_SCHEME",
     "PROBABILITY",
     "RIGHT",
@@ -56,6 +57,7 @@ COMMENT = Code("121106", "DCM", "Comment")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 CHEST_CT_REPORT = Code("24627-2", "LN", "CT Chest Report")
 NO_UNITS = Code("1", "UCUM", "no units")
+PERCENT = Code("%", "UCUM", "Percent")
 INDETERMINATE = Code("82334004", "SCT", "Indeterminate")
 ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 LUNG = Code("39607008", "SCT", "Lung")

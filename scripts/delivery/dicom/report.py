@@ -1,5 +1,6 @@
 """The classifier's answer as a structured report."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from scripts.answering import Answer
@@ -11,9 +12,11 @@ from .codes import (
     DEVICE,
     INDETERMINATE,
     LUNG,
-    NO_UNITS,
+    PERCENT,
+    PRIVATE_SCHEME,
     PROBABILITY,
     UTF_8,
+    Code,
     class_code,
     highdicom,
 )
@@ -25,17 +28,21 @@ __all__ = ["classification_report"]
 SERIES_NUMBER = 9001
 
 
-def classification_report(source: SourceSeries, answer: Answer, producer: Producer) -> Any:
+def classification_report(
+    source: SourceSeries, answer: Answer, producer: Producer, objects: Mapping[str, Any] | None = None
+) -> Any:
     """Return a Comprehensive 3D SR, template TID 1500: not verified, never with a finding.
 
-    One measurement group a class holds its Probability (122157, DCM), 0 to 1; one group holds the most
-    probable class, or "Indeterminate" where the bundle abstained. Comments say the intended use and why it
-    abstained.
+    The first measurement group holds the most probable class with its Probability (122157, DCM) in per cent,
+    or "Indeterminate" where the bundle abstained; a group each follows for the probabilities of all classes.
+    Comments say why it abstained and what was flagged, then come references to the other objects; the
+    intended use is last.
 
     Args:
         source: the series that was answered for.
         answer: for the scan.
         producer: named as device observer and as the algorithm of each group.
+        objects: the scan's other objects, by what they are called in references.
 
     Returns:
         A ``highdicom.sr.Comprehensive3DSR`` in the series' study.
@@ -46,25 +53,30 @@ def classification_report(source: SourceSeries, answer: Answer, producer: Produc
     if not answer.prediction:
         raise ValueError(f"{answer.name}: was refused; a report needs an answer")
     hd = highdicom()
+    value = INDETERMINATE if answer.abstain else class_code(answer.prediction)
     groups = [
         _group(
-            f"Probability of the class {name}",
+            f"Most probable class: {'none stated' if answer.abstain else answer.prediction}",
             producer,
-            measurements=[hd.sr.Measurement(PROBABILITY.concept(), round(value, 7), NO_UNITS.concept())],
-        )
-        for name, value in answer.probabilities.items()
+            measurements=[] if answer.abstain else [_probability(answer.probabilities[answer.prediction])],
+            qualitative_evaluations=[hd.sr.QualitativeEvaluation(ANSWER.concept(), value.concept())],
+        ),
+        *(
+            _group(f"Probability of the class {name}", producer, measurements=[_probability(value)])
+            for name, value in answer.probabilities.items()
+        ),
     ]
-    value = INDETERMINATE if answer.abstain else class_code(answer.prediction)
-    answered = hd.sr.QualitativeEvaluation(ANSWER.concept(), value.concept())
-    groups.append(_group("Answer of the classifier", producer, qualitative_evaluations=[answered]))
     content = hd.sr.MeasurementReport(
         observation_context=_observer(producer),
         procedure_reported=CHEST_CT_REPORT.concept(),
         imaging_measurements=groups,
     )
-    content[0].ContentSequence.extend(_comments(answer))
+    others = dict(objects or {})
+    content[0].ContentSequence.extend(
+        [*map(_comment, _remarks(answer)), *map(_reference, others, others.values()), _comment(RESEARCH_USE)]
+    )
     report = hd.sr.Comprehensive3DSR(
-        evidence=source.slices,
+        evidence=[*source.slices, *others.values()],
         content=content[0],
         series_instance_uid=hd.UID(),
         series_number=SERIES_NUMBER,
@@ -104,12 +116,29 @@ def _observer(producer: Producer) -> Any:
     return hd.sr.ObservationContext(observer_device_context=observer)
 
 
-def _comments(answer: Answer) -> list[Any]:
-    hd = highdicom()
-    texts = [RESEARCH_USE]
-    texts += [f"Abstained: {answer.reason}"] if answer.reason else []
-    texts += [f"Flags: {' '.join(answer.flags)}"] if answer.flags else []
+def _probability(value: float) -> Any:
+    percent = round(100 * value, 5)  # of the seven decimals of predictions.csv
+    return highdicom().sr.Measurement(PROBABILITY.concept(), percent, PERCENT.concept())
+
+
+def _remarks(answer: Answer) -> list[str]:
+    words = "; ".join(flag.replace("_", " ") for flag in answer.flags)
     return [
-        hd.sr.TextContentItem(COMMENT.concept(), text, hd.sr.RelationshipTypeValues.CONTAINS)
-        for text in texts
+        *([f"Abstained: {answer.reason}"] if answer.reason else []),
+        *([f"Take care: {words}"] if words else []),
     ]
+
+
+def _comment(text: str) -> Any:
+    hd = highdicom()
+    return hd.sr.TextContentItem(COMMENT.concept(), text, hd.sr.RelationshipTypeValues.CONTAINS)
+
+
+def _reference(name: str, dataset: Any) -> Any:
+    hd = highdicom()
+    return hd.sr.ImageContentItem(
+        Code(name.replace(" ", "_").lower()[:16], PRIVATE_SCHEME, name).concept(),
+        referenced_sop_class_uid=dataset.SOPClassUID,
+        referenced_sop_instance_uid=dataset.SOPInstanceUID,
+        relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
+    )

@@ -115,6 +115,7 @@ def _capture(source: SourceSeries, index: int, picture: np.ndarray, producer: Pr
         ),
         transfer_syntax_uid="1.2.840.10008.1.2.1",
     )
+    capture.BurnedInAnnotation = header.get("BurnedInAnnotation", "NO")  # the caption names no patient
     capture.BodyPartExamined = "CHEST"  # without one the standard asks for a laterality
     capture.ManufacturerModelName = equipment["manufacturer_model_name"]
     capture.SoftwareVersions = equipment["software_versions"]

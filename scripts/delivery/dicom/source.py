@@ -24,6 +24,7 @@ MAY_BE_EMPTY = (  # type 2: anonymisers drop them, the standard wants them there
     "AccessionNumber",
     "ReferringPhysicianName",
 )
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's patient coordinates to NIfTI's
 TOLERANCE = 0.05  # mm: NIfTI keeps its affine in single precision
 
 

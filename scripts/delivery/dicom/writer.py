@@ -73,7 +73,7 @@ class DicomObjects:
     def _objects(self, answer: Answer) -> dict[str, Any]:
         source = read_source(answer.path, Declaration(series=answer.series or None))
         _check_geometry(source, answer)
-        objects = {"report": classification_report(source, answer, self.producer)}
+        objects: dict[str, Any] = {}
         explanation = answer.explanation if answer.is_explained else None
         if explanation is not None and explanation.heat_map.scale:
             heat, explained = explanation.array, explanation.target
@@ -82,7 +82,9 @@ class DicomObjects:
             objects["heat_map"] = heat_parametric_map(source, heat, explained, self.producer, quantity)
             captures = heat_captures(source, heat, explained, self.producer, answer.window)
             objects |= {f"heat_overlay_{number}": one for number, one in enumerate(captures, 1)}
-        return objects | self._lobes(source, answer)
+        objects |= self._lobes(source, answer)
+        named = {name.replace("_", " ").capitalize(): dataset for name, dataset in objects.items()}
+        return {"report": classification_report(source, answer, self.producer, named), **objects}
 
     def _lobes(self, source: SourceSeries, answer: Answer) -> dict[str, Any]:
         try:

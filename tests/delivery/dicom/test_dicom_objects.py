@@ -74,7 +74,7 @@ def test_highdicom_places_lobes_and_heat_where_the_source_has_them(source, lobes
     """Oracle: highdicom's own reader, which takes the affine from the frames of the file."""
     for dataset, expected, options in (
         (lobe_segmentation(source, lobes, PRODUCER), lobes, {"combine_segments": True}),
-        (heat_parametric_map(source, heat, "COVID-19", PRODUCER), heat, {}),
+        (heat_parametric_map(source, heat, "COVID-19", PRODUCER, finest=0), heat, {}),
     ):
         dataset.save_as(tmp_path / "object.dcm")
         read = hd.seg.segread if options else hd.imread
@@ -84,12 +84,14 @@ def test_highdicom_places_lobes_and_heat_where_the_source_has_them(source, lobes
         for index in np.argwhere(volume.array):
             voxel = (to_source @ [*index, 1])[:3]
             np.testing.assert_allclose(voxel, voxel.round(), atol=0.02)
-            assert volume.array[tuple(index)] == expected[tuple(voxel.round().astype(int))]
+            assert volume.array[tuple(index)] == pytest.approx(
+                expected[tuple(voxel.round().astype(int))], abs=1e-5
+            )
 
 
 def test_the_hottest_place_keeps_its_patient_coordinates(placed, source, heat, tmp_path):
     folder, _, _ = placed
-    dataset = saved(heat_parametric_map(source, heat, "COVID-19", PRODUCER), tmp_path)
+    dataset = saved(heat_parametric_map(source, heat, "COVID-19", PRODUCER, finest=0), tmp_path)
     frame, row, column = np.unravel_index(dataset.pixel_array.argmax(), dataset.pixel_array.shape)
     shared, group = dataset.SharedFunctionalGroupsSequence[0], dataset.PerFrameFunctionalGroupsSequence[frame]
     along_row, along_column = np.reshape(shared.PlaneOrientationSequence[0].ImageOrientationPatient, (2, 3))
@@ -104,13 +106,32 @@ def test_the_hottest_place_keeps_its_patient_coordinates(placed, source, heat, t
     np.testing.assert_allclose(found.astype(float), expected.astype(float), atol=1e-3)
 
 
-def test_the_heat_comes_back_in_floats_bit_for_bit(source, heat, tmp_path):
+def test_the_heat_comes_back_in_sixteen_bits(source, heat, tmp_path):
     heat *= np.float32(1 / 3)
-    dataset = saved(heat_parametric_map(source, heat, "COVID-19", PRODUCER), tmp_path)
-    assert dataset.NumberOfFrames == 6 and "FloatPixelData" in dataset
-    np.testing.assert_array_equal(frames_on_source(source, dataset)[1], heat)
+    dataset = saved(heat_parametric_map(source, heat, "COVID-19", PRODUCER, finest=0), tmp_path)
+    assert (dataset.NumberOfFrames, dataset.BitsAllocated, dataset.BurnedInAnnotation) == (6, 16, "NO")
+    np.testing.assert_allclose(frames_on_source(source, dataset)[1], heat, atol=0.5 / 65535 + 1e-7)
     mapping = dataset.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
     assert mapping.QuantityDefinitionSequence[0].ConceptCodeSequence[0].CodeValue == "130403"
+
+
+def test_a_thinned_map_holds_each_block_s_maximum_over_the_block_s_place(source, heat, tmp_path):
+    """Oracle: highdicom's reader for the place, a loop over blocks for the values."""
+    finest = 2.5 * np.linalg.norm(source.affine[:3, :3], axis=0).max()
+    thinned = heat_parametric_map(source, heat, "COVID-19", PRODUCER, finest=finest)
+    back = frames_on_source(source, saved(thinned, tmp_path))[1]
+    volume = hd.imread(tmp_path / "object.dcm").get_volume()
+    assert volume.array.size < heat.size / 7
+    to_source = np.linalg.inv(source.affine) @ LPS_TO_RAS @ volume.affine
+    sizes = np.abs(to_source[:3, :3]).sum(axis=1).round().astype(int)
+    seen = np.zeros(heat.shape, dtype=bool)
+    for index in np.ndindex(volume.array.shape):
+        first = ((to_source @ [*index, 1])[:3] - (sizes - 1) / 2).round().astype(int)
+        place = tuple(slice(start, start + size) for start, size in zip(first, sizes, strict=True))
+        assert volume.array[index] == pytest.approx(heat[place].max(), abs=1e-5)
+        np.testing.assert_allclose(back[place], heat[place].max(), atol=1e-5)
+        seen[place] = True
+    assert not heat[~seen].any() and not back[~seen].any()
 
 
 def test_overlays_lie_on_the_slices_with_the_heat_and_show_them(source, heat):
@@ -164,14 +185,15 @@ def test_the_caption_is_whole_and_legible_on_a_narrow_slice(source, heat, name):
 def test_the_report_holds_each_probability_and_who_gave_it(source, tmp_path):
     report = saved(classification_report(source, ANSWER, PRODUCER), tmp_path)
     lines = text(report)
-    wanted = [f"Probability: {value} (no units)" for value in (0.1, 0.2, 0.7)]
-    assert [line for line in lines if line.startswith("Probability:")] == wanted
+    wanted = [f"Probability: {value} (Percent)" for value in ("70.0", "10.0", "20.0", "70.0")]
+    assert [line for line in lines if line.startswith("Probability:")] == wanted, "the most probable is first"
     tracked = [line for line in lines if line.startswith("Tracking Identifier: Probability")]
     assert [line.rpartition("class ")[2] for line in tracked] == NAMES
     assert "Most probable class: COVID-19 (covid_19, 99CHESTCT)" in lines
     assert f"Algorithm Parameters: weights SHA-256: {'ab' * 32}" in lines
     assert "Algorithm Version: 0.1.0" in lines
-    assert any(line.startswith("Comment: Research use only") for line in lines)
+    assert lines[-1].startswith("Comment: Research use only")
+    assert sum("Research use only" in line for line in lines) == 1
     assert report.VerificationFlag == "UNVERIFIED"
     assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
 
@@ -207,7 +229,22 @@ def test_an_abstention_is_indeterminate_and_says_why(source, tmp_path):
     lines = text(saved(classification_report(source, answer, PRODUCER), tmp_path))
     assert "Most probable class: Indeterminate (82334004, SCT)" in lines
     assert "Comment: Abstained: uncertain: the highest probability 0.700 is under 0.9" in lines
+    assert len([line for line in lines if line.startswith("Probability:")]) == len(NAMES)
     assert not any("covid_19" in line for line in lines)
+
+
+def test_flags_are_told_in_words_and_the_other_objects_are_named(source, lobes, heat, tmp_path):
+    others = {
+        "Lobes": lobe_segmentation(source, lobes, PRODUCER),
+        "Heat map": heat_parametric_map(source, heat, "COVID-19", PRODUCER),
+    }
+    answer = replace(ANSWER, read_flags=("lungs_cut_at_bottom", "thick_slices"))
+    report = saved(classification_report(source, answer, PRODUCER, others), tmp_path)
+    assert "Comment: Take care: lungs cut at bottom; thick slices" in text(report)
+    images = [item for item in report.ContentSequence if item.ValueType == "IMAGE"]
+    assert [item.ConceptNameCodeSequence[0].CodeMeaning for item in images] == list(others)
+    referred = [item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in images]
+    assert referred == [each.SOPInstanceUID for each in others.values()]
 
 
 def test_a_refused_scan_has_no_report(source):
