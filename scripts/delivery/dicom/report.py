@@ -41,7 +41,7 @@ def classification_report(
     Args:
         source: the series that was answered for.
         answer: for the scan.
-        producer: named as device observer and as the algorithm of each group.
+        producer: named as device observer, and as the algorithm of the first group.
         objects: the scan's other objects, by what they are called in references.
 
     Returns:
@@ -57,12 +57,12 @@ def classification_report(
     groups = [
         _group(
             f"Most probable class: {'none stated' if answer.abstain else answer.prediction}",
-            producer,
+            algorithm_id=producer.reported_algorithm(),
             measurements=[] if answer.abstain else [_probability(answer.probabilities[answer.prediction])],
             qualitative_evaluations=[hd.sr.QualitativeEvaluation(ANSWER.concept(), value.concept())],
         ),
         *(
-            _group(f"Probability of the class {name}", producer, measurements=[_probability(value)])
+            _group(f"Probability of the class {name}", measurements=[_probability(value)])
             for name, value in answer.probabilities.items()
         ),
     ]
@@ -92,11 +92,10 @@ def classification_report(
     return report
 
 
-def _group(tracking: str, producer: Producer, **content: Any) -> Any:
+def _group(tracking: str, **content: Any) -> Any:
     hd = highdicom()
     return hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=tracking),
-        algorithm_id=producer.reported_algorithm(),
         finding_sites=[hd.sr.FindingSite(LUNG.concept())],
         **content,
     )
