@@ -12,8 +12,8 @@ from torch.utils.data import Sampler
 
 from scripts.errors import UserError
 from scripts.files import append_whole, write_whole
-from scripts.growing_table import GrowingTable, Row
 from scripts.processes import gather, rank, world_size
+from scripts.text_files import GrowingTable, Row
 
 __all__ = ["Journal", "UnansweredBatches", "answer_rest"]
 

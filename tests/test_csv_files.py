@@ -3,8 +3,8 @@ import csv
 import pandas as pd
 import pytest
 
-from scripts.csv_files import as_cell, as_text, read_rows, write_rows
 from scripts.statistics import read_predictions, write_frame
+from scripts.text_files import as_cell, as_text, read_rows, write_rows
 
 RUN = [
     '=HYPERLINK("http:x").nii.gz', "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "'=1",

@@ -1,10 +1,9 @@
 import pytest
 from several_processes import in_processes
 
-from scripts.csv_files import read_rows
 from scripts.errors import UserError
-from scripts.growing_table import GrowingTable
 from scripts.processes import rank
+from scripts.text_files import GrowingTable, read_rows
 
 
 def test_processes_rows_are_merged_by_number_into_one_file(tmp_path):

@@ -5,9 +5,9 @@ import pytest
 from several_processes import in_processes
 
 from scripts.errors import UserError
-from scripts.growing_table import GrowingTable
 from scripts.journal import Journal, UnansweredBatches, answer_rest
 from scripts.processes import rank
+from scripts.text_files import GrowingTable
 
 IDENTITY = {"model": ["ab" * 32], "window": [-500, 1500], "explain": False}
 

@@ -15,11 +15,11 @@ from monai.engines import Workflow
 
 from scripts.explanation import draw_overlay, save_heat_map, save_overlay
 from scripts.files import write_json, write_nifti
-from scripts.growing_table import GrowingTable, Row
 from scripts.journal import Journal
 from scripts.processes import rank
 from scripts.scans import forget_salt, share_salt
 from scripts.statistics import DIGITS, class_columns, prediction_columns, raw_columns
+from scripts.text_files import GrowingTable, Row
 from scripts.transforms import from_window
 
 from .answer import Answer

@@ -1,7 +1,6 @@
 """What is wrong with a datalist and its scans, before a network is trained on it."""
 
-from .auditing import audit_datalist
-from .enforcing import HARD_ERRORS, enforce_audit
+from .auditing import HARD_ERRORS, audit_datalist, enforce_audit
 from .findings import Audit, Finding, one_line, write_report
 from .lists import check_lists
 

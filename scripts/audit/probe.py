@@ -9,8 +9,7 @@ from sklearn.model_selection import GroupKFold
 
 from scripts.statistics import held_out_auc, weighted_held_out_auc
 
-from .association import indicators, shuffled_labels
-from .features import Cells
+from .features import Cells, indicators, shuffled_labels
 
 __all__ = ["FEWEST_PATIENTS", "Probe", "probe_shortcuts"]
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from .association import Association, associate
-from .features import Cells, encode
+from .features import Association, Cells, associate, encode
 from .findings import FAILED, PASSED, SKIPPED, WARNING, Finding, Table
 from .probe import FEWEST_PATIENTS, probe_shortcuts
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from scripts.csv_files import read_rows
 from scripts.errors import UserError
 from scripts.files import write_json
 from scripts.locks import holding
@@ -21,6 +20,7 @@ from scripts.statistics import (
     table_metrics,
     write_frame,
 )
+from scripts.text_files import read_rows
 
 from .ablation_page import write_ablation_page
 from .cross_validation import ALL_FOLDS, cross_validate, finished_folds, process_rank

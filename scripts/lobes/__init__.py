@@ -3,11 +3,10 @@
 from .augmentation import lobe_augmentation
 from .labels import LABEL_TABLES, LOBES, convert_labels, lobe_classes
 from .lobe_map import LobeMap, read_lobes
+from .measure import LobeScores
 from .network import LobeUNet
-from .on_scan import labels_on_scan
 from .region import LobeRegion, pack_lobes, unpack_lobes
-from .scores import LobeScores
-from .segmenter import LobeSegmenter, lobe_segmenter
+from .segmenter import LobeSegmenter, labels_on_scan, lobe_segmenter
 from .to_grid import LobesToGridd, check_lobe_masks
 from .writer import LobeWriter
 

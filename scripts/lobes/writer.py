@@ -11,13 +11,13 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from scripts.files import write_nifti
-from scripts.growing_table import GrowingTable
 from scripts.journal import Journal
 from scripts.scans import Scan, file_stem
+from scripts.text_files import GrowingTable
 
 from .labels import LOBES
 from .lobe_map import LobeMap
-from .on_scan import labels_on_scan
+from .segmenter import labels_on_scan
 
 __all__ = ["LobeWriter"]
 

@@ -26,10 +26,13 @@ from .presets import (
     wa_66_m,
 )
 from .prior_attention import MultiTaskLogits, MultiTaskNetwork, SingleTaskNetwork
-from .residual_units import BranchPair, PriorAttentionUnit, ResidualUnit, SelfAttentionUnit
-from .spatial_attention import (
+from .residual_units import (
+    BranchPair,
     LearnableSpatialAttention,
+    PriorAttentionUnit,
     RescaledSpatialAttention,
+    ResidualUnit,
+    SelfAttentionUnit,
     SpatialAttention,
     spatial_softmax,
 )

@@ -9,7 +9,7 @@ from torch import nn
 
 from .dual_attention import DepthAttention, VideoResNet
 from .prior_attention import MultiTaskNetwork, SingleTaskNetwork
-from .spatial_attention import SpatialAttention
+from .residual_units import SpatialAttention
 
 __all__ = ["attention_maps", "depth_gates", "scan_features"]
 

@@ -15,8 +15,7 @@ from .dual_attention import DepthAttention, VideoResNet
 from .encoders import encoder_named
 from .frozen_encoder import EncoderProbe, FrozenEncoder
 from .prior_attention import MultiTaskNetwork, SingleTaskNetwork
-from .residual_units import BranchPair, PriorAttentionUnit, ResidualUnit, SelfAttentionUnit
-from .spatial_attention import SpatialAttention
+from .residual_units import BranchPair, PriorAttentionUnit, ResidualUnit, SelfAttentionUnit, SpatialAttention
 
 __all__ = [
     "ca_resnet18",

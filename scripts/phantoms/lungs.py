@@ -6,7 +6,7 @@ import numpy as np
 
 from .anatomy import Chest
 from .geometry import FAR, ball, smooth_noise
-from .mediastinum import Mediastinum
+from .organs import Mediastinum
 
 __all__ = [
     "BACKGROUND",

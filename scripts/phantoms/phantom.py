@@ -6,19 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .abdomen import draw_abdomen
 from .acquisition import Acquisition, add_noise, add_table, draw_acquisition, orient, pad
 from .anatomy import Chest, draw_chest, draw_frame, draw_wall
-from .details import Details, draw_details
 from .geometry import smooth_noise
 from .lesions import draw_lesions
 from .lungs import Lungs, draw_air_spaces, draw_lungs, fill_pleura
-from .mediastinum import draw_mediastinum
+from .organs import draw_abdomen, draw_bones, draw_cartilage, draw_mediastinum
 from .population import Patient, Population, draw_patient
-from .rendering import Scene, render
-from .skeleton import draw_bones, draw_cartilage
+from .tissues import Scene, render
 from .variations import Variation, draw_variation
-from .vessels import Branches, ball_points, splat, tube_points
+from .vessels import Branches, Details, ball_points, draw_details, splat, tube_points
 
 __all__ = ["Phantom", "draw_phantom"]
 

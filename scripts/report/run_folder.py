@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from scripts.checkpoints import EnsembleFile, ModelFile
-from scripts.csv_files import read_rows
 from scripts.errors import UserError
 from scripts.statistics import (
     Calibration,
@@ -19,6 +18,7 @@ from scripts.statistics import (
     read_baselines,
     read_table,
 )
+from scripts.text_files import read_rows
 
 __all__ = ["FoldFolder", "Reported", "RunFolder", "read_run_folder", "reported_sets"]
 

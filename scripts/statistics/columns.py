@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.csv_files import read_rows
 from scripts.errors import UserError
+from scripts.text_files import read_rows
 
 __all__ = ["DIGITS", "class_columns", "prediction_columns", "raw_columns", "read_predictions"]
 

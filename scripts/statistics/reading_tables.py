@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.csv_files import as_text
 from scripts.errors import UserError
+from scripts.text_files import as_text
 
 from .columns import class_columns, raw_columns
 from .table import PredictionTable

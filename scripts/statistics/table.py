@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.csv_files import as_cell
 from scripts.files import write_whole
+from scripts.text_files import as_cell
 
 from .columns import DIGITS, class_columns, prediction_columns, raw_columns
 

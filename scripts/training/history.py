@@ -7,8 +7,8 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from scripts.csv_files import write_rows
 from scripts.processes import rank
+from scripts.text_files import write_rows
 
 from .handlers import keep
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats.contingency import association
 
-from scripts.audit.association import associate, shuffled_labels
-from scripts.audit.features import encode
+from scripts.audit.features import associate, encode, shuffled_labels
 
 
 def noise(count, features, seed):

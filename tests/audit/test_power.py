@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from feature_tables import cohort
 
-from scripts.audit.association import associate
-from scripts.audit.features import encode
+from scripts.audit.features import associate, encode
 from scripts.audit.probe import probe_shortcuts
 from scripts.audit.shortcuts import ALARM
 

@@ -6,7 +6,7 @@ from toy_chest import orientations, reoriented
 from toy_lobes import SHAPE, affine, labels
 
 from scripts.lobes import LobeMap, labels_on_scan
-from scripts.lobes.on_scan import largest_pieces
+from scripts.lobes.segmenter import largest_pieces
 from scripts.lobes.to_grid import sample_labels
 from scripts.scans import Scan
 from scripts.transforms import Box, scan_to_grid

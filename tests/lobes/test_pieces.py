@@ -4,7 +4,7 @@ from scipy import ndimage
 from toy_lobes import SHAPE, affine, labels
 
 from scripts.lobes import labels_on_scan
-from scripts.lobes.on_scan import join_islands
+from scripts.lobes.segmenter import join_islands
 
 
 def pieces(label_map):

@@ -1,11 +1,9 @@
 """Results as DICOM objects, in the study and on the voxels of the series that was answered for."""
 
 from .codes import class_code, highdicom
-from .parametric_map import heat_parametric_map
+from .heat import heat_captures, heat_parametric_map
 from .producer import RESEARCH_USE, Producer
-from .reading_back import frames_on_source, report_lines
 from .report import classification_report
-from .secondary_capture import heat_captures
 from .segmentation import LOBES, lobe_segmentation
 from .source import SourceSeries, read_source
 from .writer import DicomObjects
@@ -18,11 +16,9 @@ __all__ = [
     "SourceSeries",
     "class_code",
     "classification_report",
-    "frames_on_source",
     "heat_captures",
     "heat_parametric_map",
     "highdicom",
     "lobe_segmentation",
     "read_source",
-    "report_lines",
 ]

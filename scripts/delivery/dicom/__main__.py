@@ -14,8 +14,7 @@ from scripts.errors import show_user_errors_in_one_line
 from scripts.files import write_whole
 from scripts.lobes import LABEL_TABLES, LobeSegmenter
 
-from .lobes import lobe_producer, lobes_on_source, read_mask
-from .segmentation import lobe_segmentation
+from .segmentation import lobe_producer, lobe_segmentation, lobes_on_source, read_mask
 from .source import read_source
 
 __all__ = ["main"]

@@ -1,16 +1,22 @@
-"""A label map of lobes as a DICOM segmentation."""
+"""Lobes of a series, numbered as here and on its voxels, as a DICOM segmentation; and who made them."""
 
+from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
+import torch
+from torch.nn.functional import one_hot
 
 from scripts.errors import UserError
+from scripts.lobes import LobeMap, LobeUNet, labels_on_scan, read_lobes
+from scripts.scans import Scan
 
 from .codes import ANATOMICAL_STRUCTURE, LEFT, LOWER_LOBE, MIDDLE_LOBE, RIGHT, UPPER_LOBE, Code, highdicom
 from .producer import Producer, unknown_algorithm
 from .source import SourceSeries
 
-__all__ = ["LOBES", "lobe_segmentation"]
+__all__ = ["LOBES", "lobe_producer", "lobe_segmentation", "lobes_on_source", "read_mask"]
 
 SERIES_NUMBER = 9002
 LOBES: list[tuple[str, Code, Code | None, tuple[int, int, int]]] = [  # label 1 on: name, code, side, RGB
@@ -81,3 +87,56 @@ def _describe(number: int, producer: Producer) -> Any:
             side.concept()
         ]
     return description
+
+
+def read_mask(source: SourceSeries, path: str | Path, table: str = "bundle") -> LobeMap:
+    """Read a lobe mask of a series.
+
+    Args:
+        source: the series.
+        path: NIfTI, NRRD or MHA on its voxels, in any orientation.
+        table: how its labels are numbered, a key of ``scripts.lobes.LABEL_TABLES``.
+
+    Raises:
+        UserError: it cannot be read, is not the series', or its labels are not of that table.
+    """
+    return read_lobes(path, _geometry(source), table)
+
+
+def lobes_on_source(source: SourceSeries, lobes: LobeMap) -> np.ndarray:
+    """Return the label of each voxel of a series, ``(columns, rows, slices)``.
+
+    Args:
+        source: the series.
+        lobes: on the series' own voxels, as a mask is, or on the lobe network's larger ones.
+
+    Raises:
+        UserError: they cannot be a patient's lobes, as happens where a mask is numbered in another way.
+    """
+    flags = lobes.flags()
+    if flags:
+        raise UserError(
+            f"{source.name}: these cannot be a patient's lobes ({', '.join(flags)}); expected all five, each "
+            f"in its place; say how the mask is numbered (lobe_labels; docs/lobes.md), or leave it out"
+        )
+    own = _geometry(source)
+    if lobes.labels.shape == own.voxels.shape and np.allclose(lobes.affine, own.affine, atol=1e-3):
+        axes = (nibabel.io_orientation(affine) for affine in (lobes.affine, source.affine))
+        return nibabel.apply_orientation(lobes.labels, nibabel.orientations.ornt_transform(*axes))
+    classes = one_hot(torch.from_numpy(lobes.labels.astype(np.int64)), len(LOBES) + 1).movedim(-1, 0)
+    return labels_on_scan(classes, lobes.affine, source.affine, source.shape)
+
+
+def lobe_producer(lobes: LobeMap, version: str) -> Producer:
+    """Say who made the lobes: the lobe network by its weights; nobody known, for a mask.
+
+    Args:
+        lobes: with the network's SHA-256 where one made them.
+        version: of the bundle.
+    """
+    return Producer(version, lobes.weights, LobeUNet.__name__) if lobes.weights else Producer(version)
+
+
+def _geometry(source: SourceSeries) -> Scan:
+    nothing = np.broadcast_to(np.int16(0), source.shape)
+    return Scan.from_array(nothing, source.affine, source.name)

@@ -12,12 +12,10 @@ from scripts.files import write_whole
 from scripts.scans import Declaration
 
 from .codes import GRADIENT_WEIGHTED_ACTIVATION, SALIENCY, highdicom
-from .lobes import lobe_producer, lobes_on_source
-from .parametric_map import heat_parametric_map
+from .heat import heat_captures, heat_parametric_map
 from .producer import Producer
 from .report import classification_report
-from .secondary_capture import heat_captures
-from .segmentation import lobe_segmentation
+from .segmentation import lobe_producer, lobe_segmentation, lobes_on_source
 from .source import TOLERANCE, SourceSeries, read_source
 
 __all__ = ["DicomObjects"]

@@ -7,9 +7,10 @@ import torch
 from monai.data import MetaTensor
 
 from scripts.answering import Predictor
-from scripts.delivery.dicom import DicomObjects, frames_on_source, read_source
+from scripts.delivery.dicom import DicomObjects, read_source
 from scripts.delivery.dicom.__main__ import main
-from scripts.delivery.dicom.lobes import lobes_on_source
+from scripts.delivery.dicom.pictures import frames_on_source
+from scripts.delivery.dicom.segmentation import lobes_on_source
 from scripts.errors import UserError
 from scripts.lobes import LABEL_TABLES, LOBES, LobeMap, pack_lobes
 from scripts.networks import weights_hash

@@ -11,13 +11,12 @@ from scripts.answering import Answer
 from scripts.delivery.dicom import (
     Producer,
     classification_report,
-    frames_on_source,
     heat_captures,
     heat_parametric_map,
     lobe_segmentation,
     read_source,
-    report_lines,
 )
+from scripts.delivery.dicom.pictures import frames_on_source, report_lines
 from scripts.errors import UserError
 
 hd = pytest.importorskip("highdicom")

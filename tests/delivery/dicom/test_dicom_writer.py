@@ -8,8 +8,8 @@ import pytest
 from monai.bundle import ConfigWorkflow
 
 from scripts import bundle_root
-from scripts.delivery.dicom import DicomObjects, frames_on_source, read_source
-from scripts.delivery.dicom.pictures import draw_objects
+from scripts.delivery.dicom import DicomObjects, read_source
+from scripts.delivery.dicom.pictures import draw_objects, frames_on_source
 from scripts.errors import UserError
 from scripts.phantoms import draw_phantom
 from scripts.phantoms.dicom_series import write_dicom_series
