@@ -8,7 +8,7 @@ import pytest
 from scripts import bundle_root
 
 SCRIPTS = Path(bundle_root(), "scripts")
-WRITERS = {"files.py", "locks.py", "growing_table.py"}  # the writer, the locks, the file that only grows
+WRITERS = {"files.py", "locks.py", "text_files.py"}  # the writer, the locks, tables that only grow
 BY_PATH = {
     "write_text", "write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "export_config_file", "imsave",
     "WriteImage", "copyfile", "copy2", "copytree", "urlretrieve",

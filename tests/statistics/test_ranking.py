@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from scripts.audit.shortcuts import indicators
+from scripts.audit.features import indicators
 from scripts.statistics import held_out_auc, weighted_held_out_auc
 
 
