@@ -1,3 +1,4 @@
+import ast
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from scripts import command_line
 from scripts.command_line import PROGRAM, CommandLine, base_configs, begin_run, find_config
 from scripts.errors import UserError
 
+SCRIPTS = Path(command_line.__file__).parent
 MONAI = str(Path("site-packages", "monai", "bundle", "__main__.py"))
 KNOBS = """
 bundle_root: .  # as every base has it
@@ -239,3 +241,12 @@ def test_without_a_config_the_front_end_lists_them():
     done = run_command(["scripts", "run", "--help"])
     assert "train.yaml" in done.stdout and "usage: python -m scripts run RUN" in done.stdout
     assert run_command(["scripts", "run", "training"]).stderr.startswith("error: --config_file is missing")
+
+
+def test_a_command_begins_when_all_that_it_uses_is_defined():
+    """What stands below ``if __name__ == "__main__"`` is missing when a module is run, not when imported."""
+    modules = {path: ast.parse(path.read_text()).body for path in SCRIPTS.rglob("*.py")}
+    for path, body in modules.items():
+        guards = [isinstance(node, ast.If) and "__name__" in ast.unparse(node.test) for node in body]
+        assert True not in guards[:-1], path
+    assert len(modules) > 100

@@ -169,10 +169,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
 
 
-if __name__ == "__main__":
-    main()
-
-
 def largest_difference(
     eager: Callable[[torch.Tensor], torch.Tensor],
     exported: Callable[[torch.Tensor], torch.Tensor],
@@ -201,3 +197,7 @@ def largest_difference(
 def allowed_difference(logits: torch.Tensor, tolerance: float) -> float:
     """Return what logits may differ by: the tolerance, times the largest logit where that is above 1."""
     return tolerance * max(1.0, float(logits.abs().max()))
+
+
+if __name__ == "__main__":
+    main()
