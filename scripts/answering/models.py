@@ -62,6 +62,11 @@ class Model:
         return [to_grid.window for to_grid in _grids(self.preprocessing)]
 
     @property
+    def grid_keys(self) -> list[str]:
+        """Where a preprocessed item holds each grid."""
+        return ["image", *(f"image_grid_{number}" for number in range(1, len(self.windows)))]
+
+    @property
     def taught_by(self) -> set[str] | None:
         """The content hashes of all scans that trained or selected a member; None where one does not tell."""
         known = [described.taught_by for described in self.files]

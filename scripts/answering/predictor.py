@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader
 
 from scripts.checkpoints import DistanceRecord
 from scripts.errors import UserError
-from scripts.explanation import HeatMapMethod, default_method, explain, lobes_of, slice_curve
-from scripts.networks import scan_features
+from scripts.explanation import HeatMapMethod, combine, default_method, explain, lobes_of, slice_curve
+from scripts.networks import Ensemble, scan_features
 from scripts.processes import loading_processes
 from scripts.scans import scan_items
 from scripts.statistics import Calibration, with_prior
@@ -105,11 +105,17 @@ class Predictor:
         return self.model.network
 
     @cached_property
-    def method(self) -> HeatMapMethod:
-        """What makes heat maps."""
+    def methods(self) -> list[HeatMapMethod]:
+        """What makes heat maps, on each grid; members of an ensemble that share one are explained as one."""
         takes_window = "window" in inspect.signature(self.make_method).parameters
-        window = {"window": self.model.windows[0]} if takes_window else {}
-        return self.make_method(self.network, **window)
+        windows, network = self.model.windows, self.network
+        networks = [network]
+        if isinstance(network, Ensemble) and len(windows) > 1:
+            networks = [network.on_grid(grid) for grid in range(len(windows))]
+        return [
+            self.make_method(network, **({"window": window} if takes_window else {}))
+            for network, window in zip(networks, windows, strict=True)
+        ]
 
     def __call__(self, scan: Any, explain: bool = False, **declared: Any) -> Answer:
         """Answer for one scan.
@@ -155,11 +161,7 @@ class Predictor:
         Args:
             items: of a ``ScanDataset``, with the grid, or grids, of each scan.
         """
-        names = ["image", *(f"image_grid_{number}" for number in range(1, len(self.model.windows)))]
-        grids = [
-            torch.stack([item[name].as_subclass(torch.Tensor) for item in items]).to(self.device)
-            for name in names
-        ]
+        grids = self._grids(items)
         with torch.autocast(self.device.type, enabled=self.amp):
             logits = self.inferer(grids[0], self.network, *grids[1:])
         return logits.float().softmax(dim=1)
@@ -281,8 +283,7 @@ class Predictor:
         Args:
             items: of a ``ScanDataset``, with the grid of each scan.
         """
-        grids = torch.stack([item["image"].as_subclass(torch.Tensor) for item in items]).to(self.device)
-        return scan_features(self.network, grids).double().cpu().numpy()
+        return scan_features(self.network, self._grids(items)[0]).double().cpu().numpy()
 
     def _training_distances(self, items: Sequence[Mapping[str, Any]]) -> list[float | None]:
         """Return each scan's distance to the training scans, None of a refused one; one more plain pass."""
@@ -343,25 +344,36 @@ class Predictor:
             find_lobes=None if refusal else partial(lobes_of, item, self.lobe_labels),
         )
 
+    def _grids(self, items: Sequence[Mapping[str, Any]]) -> list[torch.Tensor]:
+        """Return the scans on each of the model's grids, ``(B, 1, R, A, S)``."""
+        return [
+            torch.stack([item[name].as_subclass(torch.Tensor) for item in items]).to(self.device)
+            for name in self.model.grid_keys
+        ]
+
     def _explain_one(self, item: Mapping[str, Any], raw: torch.Tensor) -> Explanation:
         return self._explain([item], [self._answer(item, raw, False)])[0]
 
     def _explain(self, items: Sequence[Mapping[str, Any]], answers: Sequence[Answer]) -> list[Explanation]:
-        if len(self.model.windows) > 1:
-            raise UserError(
-                "members of this ensemble see grids of their own; explain one checkpoint at a time"
-            )
-        x = torch.stack([item["image"].as_subclass(torch.Tensor) for item in items]).to(self.device)
+        grids = self._grids(items)
         predicted = [self.classes.index(answer.prediction) for answer in answers]
         target = self.explain_target
         classes = torch.tensor(predicted if target is None else [target] * len(items), device=self.device)
-        heat_maps = explain(self.method, x, classes)
-        curves = cache(partial(slice_curve, self.network, x))
+        on_grids = [explain(method, x, classes) for method, x in zip(self.methods, grids, strict=True)]
+        heat_maps = on_grids[0]
+        if isinstance(self.network, Ensemble) and len(grids) > 1:
+            names, seen = self.model.grid_keys, self.network.grids
+            shares = [seen.count(number) / len(seen) for number in range(len(names))]
+            heat_maps = [
+                combine(maps, [np.asarray(item[name].affine) for name in names], shares)
+                for item, maps in zip(items, zip(*on_grids, strict=True), strict=True)
+            ]
+        curves = cache(partial(slice_curve, self.network, grids[0]) if len(grids) == 1 else _no_curve)
         return [
             Explanation(
                 heat_map,
                 self.classes[heat_map.target],
-                self.method.name,
+                " and ".join(dict.fromkeys(method.name for method in self.methods)),
                 _geometry(item["image"]),
                 partial(_curve_of, curves, index),
             )
@@ -387,6 +399,10 @@ def _is_array(scan: Any) -> bool:
 
 def _given(explanation: Explanation) -> Explanation:
     return explanation
+
+
+def _no_curve() -> None:
+    """Return no curve: the members' grids have slices of their own."""
 
 
 def _curve_of(curves: Callable[[], torch.Tensor | None], index: int) -> torch.Tensor | None:

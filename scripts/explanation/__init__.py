@@ -4,7 +4,7 @@ from .anatomy import HEAT_FLAGS, Anatomy, heat_flags
 from .attention import AttentionMap, slice_curve
 from .choosing import all_methods, default_method
 from .class_activation import ClassActivation, ProbeActivation
-from .explaining import HeatMap, explain
+from .explaining import HeatMap, combine, explain
 from .grad_cam import DetectionGradCAM, GradCAM, TypeGradCAM
 from .heat_map_file import heat_on_scan, save_heat_map
 from .lobe_summary import LobeSummary, lobe_shares, lobes_of, summarise_lobes
@@ -30,6 +30,7 @@ __all__ = [
     "ProbeActivation",
     "TypeGradCAM",
     "all_methods",
+    "combine",
     "default_method",
     "draw_overlay",
     "explain",

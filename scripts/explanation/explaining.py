@@ -1,13 +1,16 @@
 """From a batch of grids to heat maps from 0 to 1, each with its scale and its hottest place."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from scripts.transforms import grid_to_scan
+
 from .method import HeatMapMethod
 
-__all__ = ["HeatMap", "explain"]
+__all__ = ["HeatMap", "combine", "explain"]
 
 
 class HeatMap(NamedTuple):
@@ -58,7 +61,25 @@ def explain(method: HeatMapMethod, x: torch.Tensor, classes: torch.Tensor) -> li
     maps = method(x, classes).detach().float().cpu()
     if not (torch.isfinite(maps).all() and (maps >= 0).all()):
         raise ValueError(f"{method.name}: a heat map has negative or non-finite values")
-    scales = maps.flatten(1).amax(dim=1)
-    heats = maps / torch.where(scales > 0, scales, 1)[:, None, None, None]
-    rows = zip(heats, scales.tolist(), classes.tolist(), strict=True)
-    return [HeatMap(heat, scale, target) for heat, scale, target in rows]
+    return [_of(one, target) for one, target in zip(maps, classes.tolist(), strict=True)]
+
+
+def combine(heat_maps: Sequence[HeatMap], affines: Sequence[np.ndarray], shares: Sequence[float]) -> HeatMap:
+    """Average what networks on several grids say of one scan, each map divided by its own maximum.
+
+    Args:
+        heat_maps: one a grid; the result lies on the first one's.
+        affines: of the grids, ``(4, 4)``, voxel to world.
+        shares: of the networks that see each grid.
+    """
+    first = heat_maps[0]
+    mean = torch.zeros_like(first.heat)
+    for one, affine, share in zip(heat_maps, affines, shares, strict=True):
+        on_first = one.heat if one is first else grid_to_scan(one.heat, affine, affines[0], first.heat.shape)
+        mean += share * on_first.clamp(0, 1)
+    return _of(mean, first.target)
+
+
+def _of(heat: torch.Tensor, target: int) -> HeatMap:
+    scale = float(heat.max())
+    return HeatMap(heat / (scale or 1.0), scale, target)

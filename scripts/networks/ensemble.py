@@ -44,6 +44,11 @@ class Ensemble(nn.Module):
         logits = [member(x[grid]) for member, grid in zip(self.members, self.grids, strict=True)]
         return mean_log_probability(torch.stack(logits))
 
+    def on_grid(self, grid: int) -> nn.Module:
+        """Return the members that see a grid as one network: the only one itself, or their ensemble."""
+        chosen = [member for member, own in zip(self.members, self.grids, strict=True) if own == grid]
+        return chosen[0] if len(chosen) == 1 else Ensemble(chosen).eval()
+
 
 def mean_log_probability(logits: torch.Tensor) -> torch.Tensor:
     """Return the logarithm of the mean of several answers' probabilities.

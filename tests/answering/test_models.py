@@ -114,10 +114,19 @@ def test_an_ensemble_was_taught_by_the_scans_of_all_members_and_unknown_where_on
     assert Predictor(paths).model.taught_by is None
 
 
-def test_members_of_other_grids_are_explained_one_at_a_time(members, scans):
-    answer = next(iter(Predictor(members).predict(scans[:1])))
-    with pytest.raises(UserError, match="explain one checkpoint at a time"):
-        _ = answer.explanation
+def test_members_of_other_grids_are_explained_together_each_map_on_its_own_grid(members, scans):
+    """Oracle: the maps of the members alone, on the scan's voxels, averaged there."""
+    together = next(iter(Predictor(members).predict(scans[:1], explain=True)))
+    target = together.classes.index(together.explanation.target)
+    alone = [
+        next(iter(Predictor(path, explain_target=target).predict(scans[:1]))).explanation.array
+        for path in members
+    ]
+    mean = np.mean(alone, axis=0)
+    found = together.explanation.array
+    assert found.max() == pytest.approx(1, abs=0.05) and mean.max() > 0
+    assert np.corrcoef(found.ravel(), mean.ravel())[0, 1] > 0.9
+    assert together.explanation.slice_curve is None
 
 
 def test_a_change_of_the_code_from_file_to_grid_is_recorded(save_model, tmp_path):

@@ -103,8 +103,8 @@ def test_explaining_on_demand_is_explaining_at_once(scan, predictor):
 
 def test_a_method_of_heat_maps_gets_the_model_s_window_where_it_takes_one(save_model, checkpoint, tmp_path):
     save_model(tmp_path / "model.pt", spatial_shape=[24, 24, 16], window=[-700, 1000])
-    assert Predictor(tmp_path / "model.pt", method=Occlusion).method.fill == pytest.approx(0.35)
-    assert Predictor(checkpoint, method=partial(AttentionMap, group=2)).method.name == "attention_group_2"
+    assert Predictor(tmp_path / "model.pt", method=Occlusion).methods[0].fill == pytest.approx(0.35)
+    assert Predictor(checkpoint, method=partial(AttentionMap, group=2)).methods[0].name == "attention_group_2"
 
 
 def test_a_folder_of_several_scans_is_not_one_answer(lists, predictor):
