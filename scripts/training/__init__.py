@@ -1,6 +1,6 @@
 """What is learnt and how: loss, batches, augmentation, checkpoints."""
 
-from .augmentation import dual_attention_augmentation, prior_attention_augmentation
+from .augmentation import RandInPlaneAffined, dual_attention_augmentation, prior_attention_augmentation
 from .batches import ClassBalancedBatches, OrderedBatches, ShuffledBatches
 from .checkpoints import BestAndLast
 from .class_counts import balanced_counts, check_training_classes
@@ -30,6 +30,7 @@ __all__ = [
     "LossTerms",
     "MultiTaskLoss",
     "OrderedBatches",
+    "RandInPlaneAffined",
     "RunStates",
     "SeedEachStep",
     "ShuffledBatches",

@@ -1,6 +1,9 @@
+import pytest
 import torch
+from monai.data import MetaTensor
+from monai.transforms import RandAffined
 
-from scripts.training import dual_attention_augmentation, prior_attention_augmentation
+from scripts.training import RandInPlaneAffined, dual_attention_augmentation, prior_attention_augmentation
 
 GRID = (12, 12, 7)
 
@@ -48,3 +51,34 @@ def test_dual_attention_augmentation_flips_left_and_right_only():
     right, front, head = torch.tensor(rises).T
     assert (front == 1).all() and (head == 1).all()
     assert 8 < (right == 1).sum() < 32
+
+
+RANGES = {"rotate_range": (0.0, 0.0, 0.4), "translate_range": (3.0, 2.0, 0.0), "scale_range": (0.2, 0.1, 0.0)}
+
+
+@pytest.mark.parametrize("prob", [1.0, 0.5])
+def test_one_map_of_the_plane_moves_images_as_monai_s_affine_does(prob):
+    """Oracle: ``RandAffined`` with the same seed; with two channels, and more columns than rows."""
+    theirs = RandAffined(["image", "label"], prob=prob, **RANGES, padding_mode="zeros", cache_grid=False)
+    ours = RandInPlaneAffined(["image", "label"], prob, **RANGES)
+    affine = torch.diag(torch.tensor([1.5, -2.0, 3.0, 1.0], dtype=torch.float64))
+    changed = 0
+    for seed in range(12):
+        image = MetaTensor(torch.rand(2, 14, 19, 5, generator=torch.Generator().manual_seed(seed)), affine)
+        item = {"image": image, "label": image[:1] * 2}
+        expected = theirs.set_random_state(seed)(item)
+        found = ours.set_random_state(seed)(item)
+        for key in item:
+            torch.testing.assert_close(found[key].as_tensor(), expected[key].as_tensor(), atol=1e-4, rtol=0)
+            torch.testing.assert_close(found[key].affine, expected[key].affine, atol=1e-6, rtol=0)
+        changed += not torch.equal(found["image"].as_tensor(), image.as_tensor())
+    assert changed == 12 if prob == 1 else 0 < changed < 12
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rotate_range": (0.1, 0.0, 0.1)}, {"translate_range": (0.0, 0.0, 1.0)}, {"scale_range": (0, 0, 0.1)}],
+)
+def test_a_map_that_leaves_the_plane_is_refused(wrong):
+    with pytest.raises(ValueError, match="slices stay in their planes"):
+        RandInPlaneAffined("image", 1.0, **RANGES | wrong)
