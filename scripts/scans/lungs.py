@@ -18,13 +18,15 @@ TISSUE = -320.0  # HU: halfway between aerated lung and soft tissue
 ROOM_AIR = -950.0  # HU: below lies the room's air; lung lies above, but for emphysema
 GAS = -970.0  # HU: the median of a bubble of gas lies below, even an emphysematous lung's above
 AIRWAY_WIDTH = 24.0  # mm: no airway is wider, every lung is
-REACH = 30.0  # mm: from the wide part of a lung into its recesses
+WIDE = 0.85  # share of air in a cube as wide as that: vessels and patches of disease run through a lung
+REACH = 42.0  # mm: from the wide part of a lung into its recesses
 SMALLEST_LUNG = 100.0  # mL of aerated lung in one piece
 SCARCE_AIR = 0.05  # share of the scan: with less of the room's air, the field of view lies within the body
 LOWER_PART = 0.6  # share of the lungs' height in which gas and thin edges are looked for
 HIDDEN = 4.0  # mm that an edge goes on, too thin to show, or 1.5 voxels of the scan across
 EDGE = -250.0  # HU: a thin edge is denser than lung, for tissue on both sides blurs into it
 MARGIN = 3  # coarse voxels beside the lungs
+SMALLEST_CUT = 50.0  # mL of air beside the body's own outline, which blurs: less of it holds no lung
 LARGEST_CUT = 0.1  # share of the lungs that may lie open to the sides of the field of view
 LARGEST_END = 0.5  # share of the lungs' widest axial section that may lie in the first or last slice
 OPEN_END = 1000.0  # mm2 of lung in the first or last slice: worth a flag
@@ -69,11 +71,12 @@ def find_lungs(scan: Scan) -> Lungs:
     air = coarse.voxels < TISSUE
     body = _body(coarse.voxels)
     enclosed = enclosed_air(air)
+    cut = _cut_by_sides(air & ~enclosed & (coarse.voxels > ROOM_AIR) & _between(body), coarse)
+    enclosed |= cut
     mask, gas, samples = _without_gas(enclosed, scan)
+    _check_sides(mask & ~cut, cut, coarse)
     other = ndimage.maximum_filter(gas | (air & ~enclosed), 3) & ~mask
     edges = lower_edges(mask, other, samples, EDGE)
-    open_air = air & ~enclosed & (coarse.voxels > ROOM_AIR) & _between(body)
-    _check_sides(mask, open_air, coarse)
     flags = _cut_ends(mask, edges, coarse)
     surface = Hull.surface(coarse.voxels, mask, TISSUE)
     hull = Hull.of_points(np.concatenate([surface, _tips(edges, samples, scan)]))
@@ -166,14 +169,19 @@ def _no_lungs(coarse: Scan) -> RefusedScan:
     return RefusedScan("no_lungs", coarse.name, "no lungs found; expected a CT of the chest")
 
 
-def _check_sides(mask: np.ndarray, open_air: np.ndarray, coarse: Scan) -> None:
+def _cut_by_sides(open_air: np.ndarray, coarse: Scan) -> np.ndarray:
+    """Return the lung that lies open to the sides of the field of view, none where that is little air."""
+    voxel = coarse.spacing.prod() / 1000  # mL
+    if open_air.sum() * voxel < SMALLEST_CUT:
+        return np.zeros_like(open_air)
+    return _without_airways(open_air, coarse.spacing)
+
+
+def _check_sides(whole: np.ndarray, cut: np.ndarray, coarse: Scan) -> None:
     """Refuse lungs of which a good part lies open to the sides of the field of view."""
-    whole = int(mask.sum())
-    if open_air.sum() <= LARGEST_CUT * whole:
-        return
-    cut = int(_without_airways(open_air, coarse.spacing).sum())
-    if cut > LARGEST_CUT * (whole + cut):
-        whole_volume, cut_volume = (coarse.spacing.prod() / 1000 * count for count in (whole, cut))
+    voxel = coarse.spacing.prod() / 1000  # mL
+    whole_volume, cut_volume = whole.sum() * voxel, cut.sum() * voxel
+    if cut_volume > LARGEST_CUT * (whole_volume + cut_volume):
         raise RefusedScan(
             "partial_thorax",
             coarse.name,
@@ -199,14 +207,14 @@ def enclosed_air(air: np.ndarray) -> np.ndarray:
 
 
 def _without_airways(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Keep what holds a cube wider than an airway, and what is reached from there within :data:`REACH`.
+    """Keep the middles of cubes of air wider than an airway, and what is within :data:`REACH` of them.
 
     The reach is along paths in the mask: it follows a recess down beside the diaphragm, and from the hila
     it enters the airways but does not get as far up as the lungs' tips.
     """
     size = np.maximum(1, np.round(AIRWAY_WIDTH / spacing)).astype(int).tolist()
-    core = ndimage.maximum_filter(ndimage.minimum_filter(mask, size, mode="nearest"), size) & mask
-    return ndimage.binary_dilation(core, iterations=round(REACH / spacing.min()), mask=mask)
+    middles = mask & (ndimage.uniform_filter(mask.astype(np.float32), size, mode="nearest") > WIDE)
+    return ndimage.binary_dilation(middles, iterations=round(REACH / spacing.min()), mask=mask)
 
 
 def _lung_pieces(mask: np.ndarray, reached: np.ndarray | None, coarse: Scan) -> np.ndarray:

@@ -10,13 +10,15 @@ __all__ = ["lower_edges"]
 LOWER = 0.4  # share of the lungs' height in which thin edges are looked for
 WIDTH = 5  # samples of about 1.7 mm: a bubble holds a cube as wide
 RIM = 7  # samples, the width of the cube that is barred around each of a bubble
+IN_PLANE = np.ones((3, 3, 1), dtype=bool)
 CORNERS = np.ones((3, 3, 3), dtype=bool)
 
 
 def lower_edges(mask: np.ndarray, barred: np.ndarray, samples: Samples, level: float) -> np.ndarray:
     """Return samples of air that lead on from the lungs' lower part, and are no airway, bowel or room.
 
-    What lies within a coarse voxel of the lungs is left out: their own surface is found more finely there.
+    What lies within a coarse voxel of the lungs' broad parts is left out: their own surface is found more
+    finely there.
 
     Args:
         mask: the lungs on the coarse copy.
@@ -37,8 +39,16 @@ def lower_edges(mask: np.ndarray, barred: np.ndarray, samples: Samples, level: f
     new |= _led_to(lungs, free)
     if _bar_bubbles(free, new, fine):
         new[:] = _led_to(lungs, free)
-    new &= ~_doubled(ndimage.maximum_filter(mask[samples.box][:, :, :top], 3))
+    new &= ~_doubled(_with_its_surface(mask[samples.box][:, :, :top]))
     return edges
+
+
+def _with_its_surface(mask: np.ndarray) -> np.ndarray:
+    """Return a mask with the voxels around it, but for those under its thin parts: there an edge goes on."""
+    thin = mask & ~ndimage.binary_opening(mask, IN_PLANE)
+    wider = ndimage.maximum_filter(mask, 3)
+    wider[:, :, :-1] &= ~thin[:, :, 1:]
+    return wider | mask
 
 
 def _led_to(lungs: np.ndarray, free: np.ndarray) -> np.ndarray:
