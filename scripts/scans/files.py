@@ -12,7 +12,7 @@ from typing import IO, cast
 
 from scripts.errors import UserError
 
-from .zips import ENCRYPTED, join_zip_path, split_zip_path, zip_members
+from .zips import ENCRYPTED, join_zip_path, split_zip_path, zip_holds, zip_members
 
 __all__ = [
     "ScanFile",
@@ -176,7 +176,7 @@ def scan_exists(root: Path, scan: str) -> bool:
     path = root / outer
     if inner is None:
         return path.exists()
-    return path.is_file() and any(True for _ in zip_members(path, inner))
+    return path.is_file() and zip_holds(path, inner)
 
 
 def scan_files(root: Path, scan: str) -> list[ScanFile]:

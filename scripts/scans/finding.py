@@ -244,7 +244,8 @@ def _item(scan: FoundScan, top: Path) -> dict[str, Any]:
 
 def _relative(path: str, top: Path) -> str:
     """Return a path from the named folder on, as outputs show it."""
-    return shown(str(Path(path).relative_to(top.parent)) if path.startswith(str(top)) else Path(path).name)
+    name = str(Path(path).relative_to(top.parent)) if path.startswith(str(top)) else Path(path).name
+    return shown(name.removesuffix("::"))
 
 
 def _from_common_folder(path: str, paths: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from .files import ScanFile
 from .refusal import RefusedScan
 
-__all__ = ["DEFLATED", "check_claim", "check_zip", "memory_for_a_scan"]
+__all__ = ["DEFLATED", "LARGEST_RATIO", "check_claim", "check_zip", "largest_unpacked", "memory_for_a_scan"]
 
 DEFLATED = 1032  # bytes that one byte of gzip, zip or zlib can become at most (RFC 1951)
 ALWAYS = 64 * 2**20  # bytes that are never too many for a packed file: a slice of 512 x 512 has half a MiB
@@ -48,6 +48,11 @@ def check_claim(shape: Sequence[int], voxel_bytes: int, stored: int, name: str, 
         )
 
 
+def largest_unpacked(stored: int) -> int:
+    """Return the bytes to which packed bytes of a scan may be unpacked: an honest file stays far below."""
+    return min(memory_for_a_scan(), max(ALWAYS, LARGEST_RATIO * stored))
+
+
 @cache
 def memory_for_a_scan() -> int:
     """Return the bytes that one scan's voxels may take: half of the memory of machine or container."""
@@ -66,7 +71,7 @@ def check_zip(files: Sequence[ScanFile], name: str) -> None:
     """
     packed = [file for file in files if file.member is not None]
     whole, stored = sum(file.size for file in packed), sum(file.packed_size for file in packed)
-    if whole > ALWAYS and whole > LARGEST_RATIO * stored:
+    if whole > max(ALWAYS, LARGEST_RATIO * stored):
         raise RefusedScan(
             "too_large",
             name,

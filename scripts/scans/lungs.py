@@ -58,7 +58,8 @@ def find_lungs(scan: Scan) -> Lungs:
 
     As the first step of PARL: threshold and connected components. Air below :data:`TISSUE` that reaches the
     sides of its own axial slice is outside. What tissue encloses is freed of all that is narrow, and its
-    large pieces are the lungs, but for bubbles of gas; touching lungs are one piece. Where one side holds
+    large pieces are the lungs, but for bubbles of gas; touching lungs are one piece. Lung of which the sides
+    of the field of view cut less than a tenth is taken in as far as it shows. Where one side holds
     no air (a lung that is consolidated throughout), the hull is that of the other and its mirror image.
 
     Args:

@@ -19,7 +19,7 @@ from nibabel.wrapstruct import WrapStructError
 from .checks import check_hounsfield, check_shape
 from .declarable import LARGEST_SPACING, SMALLEST_SPACING
 from .declaration import Declaration
-from .files import ScanFile, shown
+from .files import GZIP, ScanFile, shown
 from .flags import geometry_flags
 from .formats import DICOM, FORMATS, PICTURES, dicom_order, formats_of
 from .grey import check_window, grey_to_hounsfield
@@ -224,9 +224,12 @@ def _no_scan(path: Path, files: list[ScanFile], name: str) -> RefusedScan:
     expected = f"expected {known}, or a folder or zip of DICOM, PNG, JPG or TIFF slices"
     if len(files) == 1:
         with files[0].open() as content:
-            if content.read(4) == APPLE_DOUBLE:
-                left = "what macOS leaves beside a file (AppleDouble), no scan; name the file itself"
-                return RefusedScan("unsupported", name, left)
+            start = content.read(4)
+        if start == APPLE_DOUBLE:
+            left = "what macOS leaves beside a file (AppleDouble), no scan; name the file itself"
+            return RefusedScan("unsupported", name, left)
+        if start[:2] == GZIP:
+            return RefusedScan("unsupported", name, "packed by gzip, and no scan in it; unpack it and look")
     if len(files) > 1 and PICTURES and any(formats_of(files).values()):
         return RefusedScan("several_series", name, f"{len(files)} files, several of them scans; name one")
     single = path.is_file() and not path.name.lower().endswith(".zip")
@@ -267,4 +270,5 @@ def _plain(voxels: np.ndarray, name: str) -> np.ndarray:
         wanted = np.int16
     else:
         wanted = np.int32
-    return voxels.astype(wanted, copy=False)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused for that
+        return voxels.astype(wanted, copy=False)

@@ -11,7 +11,7 @@ from .files import ScanFile, natural_order, scan_files, shown
 from .formats import file_beside
 from .limits import check_zip
 from .refusal import RefusedScan
-from .zips import is_dropping, split_zip_path, zip_folders, zip_members
+from .zips import is_dropping, split_zip_path, zip_folders, zip_holds
 
 __all__ = ["file_stamps", "source_files"]
 
@@ -69,7 +69,7 @@ def _declared_slices(path: str, files: list[ScanFile], slices: Sequence[str], na
     """Return the files of the declared names, which may lie in folders below."""
     found = {file.base_name: file for file in files}
     for slice_ in slices:
-        deeper = f"{path}/{slice_}"
+        deeper = path + ("" if path.endswith("::") else "/") + slice_
         if "/" in slice_ and ".." not in slice_.split("/") and _is_there(deeper):
             (found[slice_],) = scan_files(Path(), deeper)
     absent = [slice_ for slice_ in slices if slice_ not in found]
@@ -85,14 +85,14 @@ def _declared_slices(path: str, files: list[ScanFile], slices: Sequence[str], na
 
 def _is_there(path: str) -> bool:
     outer, inner = split_zip_path(path)
-    return Path(outer).is_file() and (inner is None or any(True for _ in zip_members(Path(outer), inner)))
+    return Path(outer).is_file() and (inner is None or zip_holds(Path(outer), inner))
 
 
 def _inside(path: str, name: str) -> str:
     """Name what is in a zip that was named without it: its one folder of slices, or its one file."""
     outer, inner = split_zip_path(path)
     if inner is not None:
-        if not any(True for _ in zip_members(Path(outer), inner)):
+        if not zip_holds(Path(outer), inner):
             raise RefusedScan("not_found", name, "no such folder or file in the zip; check the name after ::")
         return path
     if not Path(path).is_file() or not path.lower().endswith(".zip"):

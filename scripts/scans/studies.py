@@ -10,6 +10,7 @@ from .formats import Slice, read_slices, sort_out
 from .formats.dicom_series import FEWEST_SLICES, listed, short_hash
 from .formats.dicom_stack import is_stack
 from .refusal import RefusedScan
+from .zips import join_zip_path, split_zip_path
 
 __all__ = ["FoundScan", "scans_of_studies"]
 
@@ -150,4 +151,9 @@ def _scan(
 
 
 def _common_folder(slices: list[Slice]) -> str:
-    return os.path.commonpath(sorted({slice_.file.folder for slice_ in slices}))
+    """Return the folder that holds all slices; of one zip's, the folder in it, which may be its top."""
+    folders = sorted({slice_.file.folder for slice_ in slices})
+    archives, inner = zip(*map(split_zip_path, folders), strict=True)
+    if len(set(archives)) == 1 and None not in inner:
+        return join_zip_path(archives[0], os.path.commonpath(inner))
+    return os.path.commonpath(folders)

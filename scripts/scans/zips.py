@@ -14,7 +14,15 @@ from pathlib import Path, PurePosixPath
 
 from scripts.errors import UserError
 
-__all__ = ["ENCRYPTED", "is_dropping", "join_zip_path", "split_zip_path", "zip_folders", "zip_members"]
+__all__ = [
+    "ENCRYPTED",
+    "is_dropping",
+    "join_zip_path",
+    "split_zip_path",
+    "zip_folders",
+    "zip_holds",
+    "zip_members",
+]
 
 logger = logging.getLogger(__name__)
 IN_ZIP = re.compile(r"(?P<archive>.+?\.zip)::(?P<inner>.*)", re.IGNORECASE | re.DOTALL)
@@ -83,6 +91,17 @@ def zip_members(archive: Path, inner: str) -> Iterator[tuple[str, zipfile.ZipInf
         base = re.split(r"[/\\]", member.filename)[-1]
         if name in ("", base):
             yield base, member
+
+
+def zip_holds(archive: Path, inner: str) -> bool:
+    """Tell whether a zip has a file or folder of a name, with files in it or below.
+
+    Raises:
+        UserError: the zip is missing, or none.
+    """
+    below = inner.rstrip("/") + "/" if inner else ""
+    deeper = any(f"{folder}/".startswith(below) for folder in zip_folders(archive))
+    return deeper or any(True for _ in zip_members(archive, inner))
 
 
 def zip_folders(archive: Path) -> dict[str, tuple[zipfile.ZipInfo, ...]]:

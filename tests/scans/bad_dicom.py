@@ -1,6 +1,11 @@
 """DICOM folders as archives give them."""
 
+import gzip
+import os
+import zlib
+
 import numpy as np
+import pydicom
 from dicom_writers import bare, in_syntax, packed, rewritten, with_tags, write_dicomdir
 from faults import AFFINE, ARRAY, COUNT, also, cut, damaged, link, series
 from scan_writers import write_enhanced
@@ -23,6 +28,46 @@ def at_height(k, gap=0.0):
 def sideways(k):
     place = at_height(k)
     return [place[0] + 5.0 * (k == 9), *place[1:]]
+
+
+def changed(file, **tags):
+    """Set tags of one file, or drop those that are None."""
+    file.write_bytes(with_tags(**tags)(pydicom.dcmread(file)))
+
+
+def longer(count):
+    """Return a change that puts bytes behind the pixels."""
+    return lambda dataset: with_tags(PixelData=dataset.PixelData + bytes(count))(dataset)
+
+
+def floating(tag, size):
+    """Return a change that stores the pixels as numbers of floating point."""
+
+    def change(dataset):
+        values = np.frombuffer(dataset.PixelData, np.uint16).astype(f"<f{size}").tobytes()
+        bits = {"BitsAllocated": 8 * size, "BitsStored": 8 * size, "HighBit": 8 * size - 1}
+        return with_tags(PixelData=None, **{tag: values}, **bits)(dataset)
+
+    return change
+
+
+def enhanced_without(folder, group, **options):
+    """Write an enhanced CT of which one frame lacks a functional group."""
+    file = write_enhanced(folder / "a.dcm", ARRAY, AFFINE, **options)
+    dataset = pydicom.dcmread(file)
+    delattr(dataset.PerFrameFunctionalGroupsSequence[5], group)
+    dataset.save_as(file, enforce_file_format=True)
+    return file
+
+
+def inflated(file):
+    """Deflate a slice with 200 MB of zeros behind its pixels."""
+    content = in_syntax("deflated")(pydicom.dcmread(file))
+    start = 144 + int.from_bytes(content[140:144], "little")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    parts = [packer.compress(zlib.decompress(content[start:], -zlib.MAX_WBITS))]
+    parts += [packer.compress(bytes(2**20)) for _ in range(200)]
+    file.write_bytes(content[:start] + b"".join(parts) + packer.flush())
 
 
 def thick(folder):
@@ -183,6 +228,119 @@ DICOM = {
     "a short second acquisition": ("", lambda f: also(*two_passes(f, range(COUNT - 12, COUNT)))),
     "a whole second acquisition": ("several_series", lambda f: also(*two_passes(f, range(COUNT)))),
     "a million frames": ("unreadable", lambda f: rewritten(series(f), with_tags(NumberOfFrames=10**6))),
+    "more bits than there are": (
+        "unreadable",
+        lambda f: rewritten(series(f), with_tags(BitsStored=17, HighBit=16)),
+    ),
+    "a highest bit beyond the last": ("unreadable", lambda f: rewritten(series(f), with_tags(HighBit=20))),
+    "fewer bits up to the highest": ("unreadable", lambda f: rewritten(series(f), with_tags(HighBit=8))),
+    "no bits stored": ("", lambda f: rewritten(series(f), with_tags(BitsStored=None))),
+    "numbers of a palette": (
+        "not_ct",
+        lambda f: rewritten(series(f), with_tags(PhotometricInterpretation="PALETTE COLOR")),
+    ),
+    "a palette in an enhanced CT": (
+        "not_ct",
+        lambda f: also(
+            write_enhanced(f / "a.dcm", ARRAY, AFFINE),
+            rewritten(f, with_tags(PhotometricInterpretation="PALETTE COLOR")),
+        ),
+    ),
+    "one slice of a palette": (
+        "not_ct",
+        lambda f: also(
+            series(f), changed(f / "series" / "004.dcm", PhotometricInterpretation="PALETTE COLOR")
+        ),
+    ),
+    "luminance without colours": (
+        "not_ct",
+        lambda f: rewritten(series(f), with_tags(PhotometricInterpretation="YBR_FULL")),
+    ),
+    "no photometric interpretation": (
+        "",
+        lambda f: rewritten(series(f), with_tags(PhotometricInterpretation=None)),
+    ),
+    "fewer columns than pixels": ("unreadable", lambda f: rewritten(series(f), with_tags(Columns=58))),
+    "fewer rows than pixels": ("unreadable", lambda f: rewritten(series(f), with_tags(Rows=48))),
+    "half the bits of the pixels": (
+        "unreadable",
+        lambda f: rewritten(series(f), with_tags(BitsAllocated=8, BitsStored=8, HighBit=7)),
+    ),
+    "a few bytes behind the pixels": ("", lambda f: rewritten(series(f), longer(20))),
+    "pixels of floating point": ("unreadable", lambda f: rewritten(series(f), floating("FloatPixelData", 4))),
+    "pixels of double precision": (
+        "unreadable",
+        lambda f: rewritten(series(f), floating("DoubleFloatPixelData", 8)),
+    ),
+    "one slice without an intercept": (
+        "bad_rescale",
+        lambda f: also(series(f), changed(f / "series" / "004.dcm", RescaleIntercept=None)),
+    ),
+    "one slice without a slope": (
+        "bad_rescale",
+        lambda f: also(series(f), changed(f / "series" / "004.dcm", RescaleSlope=None)),
+    ),
+    "an enhanced CT with a frame that has no rescale": (
+        "bad_rescale",
+        lambda f: enhanced_without(f, "PixelValueTransformationSequence", rescale=lambda k: (1, -1024)),
+    ),
+    "an enhanced CT with a frame that has no position": (
+        "bad_geometry",
+        lambda f: enhanced_without(f, "PlanePositionSequence"),
+    ),
+    "an enhanced CT that describes no frame": (
+        "bad_geometry",
+        lambda f: also(
+            write_enhanced(f / "a.dcm", ARRAY, AFFINE),
+            rewritten(f, with_tags(PerFrameFunctionalGroupsSequence=None)),
+        ),
+    ),
+    "a thousand frames in RLE": (
+        "bad_geometry",
+        lambda f: rewritten(rewritten(series(f), in_syntax("RLE")), with_tags(NumberOfFrames=1000)),
+    ),
+    "a negative pixel spacing": (
+        "bad_geometry",
+        lambda f: rewritten(series(f), with_tags(PixelSpacing=[-5.4, 6.0])),
+    ),
+    "a slope twice too large": (
+        "not_hounsfield",
+        lambda f: series(f, RescaleSlope=2, RescaleIntercept=-2048),
+    ),
+    "a slope twice too small": (
+        "not_hounsfield",
+        lambda f: series(f, RescaleSlope=0.5, RescaleIntercept=-512),
+    ),
+    "a slope too small by a fifth": (
+        "not_hounsfield",
+        lambda f: series(f, RescaleSlope=0.8, RescaleIntercept=-819),
+    ),
+    "spaces around an id": (
+        "",
+        lambda f: also(series(f), changed(f / "series" / "004.dcm", PatientID=" p1 ")),
+    ),
+    "a nul behind an id": (
+        "",
+        lambda f: also(series(f), changed(f / "series" / "004.dcm", PatientID="p1\0")),
+    ),
+    "deflated to much more": ("too_large", lambda f: also(series(f), inflated(f / "series" / "004.dcm"))),
+    "half a deflated slice": (
+        "unreadable",
+        lambda f: also(rewritten(series(f), in_syntax("deflated")), cut(f / "series" / "004.dcm", 0.7)),
+    ),
+    "packed twice by gzip": (
+        "not_found",
+        lambda f: rewritten(series(f), lambda d: gzip.compress(packed(d))),
+    ),
+    "RLE of 4,000 squared": (
+        "unreadable",
+        lambda f: rewritten(rewritten(series(f), in_syntax("RLE")), with_tags(Rows=4000, Columns=4000)),
+    ),
+    "RLE of 20,000 squared": (
+        "unreadable",
+        lambda f: rewritten(rewritten(series(f), in_syntax("RLE")), with_tags(Rows=20_000, Columns=20_000)),
+    ),
+    "a pipe among the slices": ("", lambda f: also(series(f), os.mkfifo(f / "series" / "x.dcm"))),
     "slices of 65,535 squared": (
         "unreadable",
         lambda f: rewritten(series(f), with_tags(Rows=65_535, Columns=60_000)),

@@ -1,11 +1,14 @@
 """Files, folders, zips and names that are no scans, or hide one."""
 
+import bz2
 import gzip
 import os
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 
+import nibabel
 import numpy as np
 from faults import AFFINE, ARRAY, WINDOW, also, cut, damaged, link, nifti, pictures, series, text
 from scan_writers import write_itk, write_zip
@@ -44,6 +47,32 @@ def replaced(path, old, new):
 def saved(folder, array=ARRAY):
     np.save(folder / "a.npy", array, allow_pickle=True)
     return folder / "a.npy"
+
+
+def npy(folder, kind, shape):
+    """Write an array's voxels behind a header that says what it is told to."""
+    text = f"{{'descr': {kind!r}, 'fortran_order': False, 'shape': {shape}}}".encode().ljust(117) + b"\n"
+    (folder / "a.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + ARRAY.tobytes())
+    return {"image": folder / "a.npy", "spacing": [6.0, 5.4, 8.0], "orientation": "RAS"}
+
+
+def pair(folder):
+    nibabel.save(nibabel.Nifti1Pair(ARRAY, AFFINE), folder / "a.img")
+    return folder / "a.hdr"
+
+
+def with_start(folder, offset):
+    """Let a NIfTI say where its voxels begin."""
+    path = nifti(folder, name="a.nii")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 108, offset)
+    path.write_bytes(content)
+    return path
+
+
+def packed_again(path):
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    return path
 
 
 FILES = {
@@ -153,6 +182,127 @@ CONTAINERS = {
     "an nrrd that claims more": (
         "unreadable",
         lambda f: replaced(write_itk(f / "a.nrrd", ARRAY, AFFINE), b"sizes: 60", b"sizes: 90"),
+    ),
+    "an mha of 100,000 channels": (
+        "too_large",
+        lambda f: replaced(
+            write_itk(f / "a.mha", ARRAY, AFFINE),
+            b"NDims = 3",
+            b"NDims = 3\nElementNumberOfChannels = 100000",
+        ),
+    ),
+    "an mha of no channel": (
+        "unreadable",
+        lambda f: replaced(
+            write_itk(f / "a.mha", ARRAY, AFFINE), b"NDims = 3", b"NDims = 3\nElementNumberOfChannels = 0"
+        ),
+    ),
+    "an mha of a billion axes": (
+        "unreadable",
+        lambda f: replaced(write_itk(f / "a.mha", ARRAY, AFFINE), b"NDims = 3", b"NDims = 1000000000"),
+    ),
+    "an mha of fewer sizes than axes": (
+        "unreadable",
+        lambda f: replaced(write_itk(f / "a.mha", ARRAY, AFFINE), b"DimSize = 60 50", b"DimSize = 60"),
+    ),
+    "an mha of a negative size": (
+        "unreadable",
+        lambda f: replaced(write_itk(f / "a.mha", ARRAY, AFFINE), b"DimSize = 60", b"DimSize = -60"),
+    ),
+    "an mha of two sizes": (
+        "unreadable",
+        lambda f: replaced(
+            write_itk(f / "a.mha", ARRAY, AFFINE), b"NDims = 3", b"NDims = 3\ndimsize = 2 2 2"
+        ),
+    ),
+    "an mha that claims more": (
+        "unreadable",
+        lambda f: replaced(write_itk(f / "a.mha", ARRAY, AFFINE), b"DimSize = 60", b"DimSize = 6000"),
+    ),
+    "an mha that names no voxels": (
+        "unreadable",
+        lambda f: replaced(write_itk(f / "a.mha", ARRAY, AFFINE), b"DataFile = LOCAL", b"DataFile = "),
+    ),
+    "an nrrd of more axes than sizes": (
+        "unreadable",
+        lambda f: replaced(write_itk(f / "a.nrrd", ARRAY, AFFINE), b"dimension: 3", b"dimension: 4"),
+    ),
+    "an nrrd of two sizes": (
+        "unreadable",
+        lambda f: replaced(
+            write_itk(f / "a.nrrd", ARRAY, AFFINE), b"dimension: 3", b"dimension: 3\nsizes: 2 2 2"
+        ),
+    ),
+    "an nrrd whose bz2 claims more": (
+        "unreadable",
+        lambda f: replaced(
+            replaced(write_itk(f / "a.nrrd", ARRAY, AFFINE), b"encoding: raw", b"encoding: bz2"),
+            b"sizes: 60 50",
+            b"sizes: 6000 500",
+        ),
+    ),
+    "an nhdr of several files": (
+        "unsupported",
+        lambda f: replaced(write_itk(f / "a.nhdr", ARRAY, AFFINE), b": a.raw", b": LIST\na.raw\nb.raw"),
+    ),
+    "an nhdr of numbered files": (
+        "unsupported",
+        lambda f: replaced(write_itk(f / "a.nhdr", ARRAY, AFFINE), b": a.raw", b": a%03d.raw 1 9 1 2"),
+    ),
+    "an mhd of a list of files": (
+        "unsupported",
+        lambda f: replaced(write_itk(f / "a.mhd", ARRAY, AFFINE), b"= a.raw", b"= LIST\na.raw"),
+    ),
+    "an mhd whose voxels are a pipe": (
+        "unreadable",
+        lambda f: also(write_itk(f / "a.mhd", ARRAY, AFFINE), (f / "a.raw").unlink(), os.mkfifo(f / "a.raw")),
+    ),
+    "an mhd whose voxels are a dead link": (
+        "unreadable",
+        lambda f: also(
+            write_itk(f / "a.mhd", ARRAY, AFFINE), (f / "a.raw").unlink(), link(f / "a.raw", f / "none")
+        ),
+    ),
+    "an mhd of voxels with a Latin-1 name": (
+        "",
+        lambda f: also(
+            replaced(write_itk(f / "a.mhd", ARRAY, AFFINE), b"= a.raw", b"= M\xfc.raw"),
+            renamed(f / "a.raw", os.fsdecode(b"M\xfc.raw")),
+        ),
+    ),
+    "a pair": ("", lambda f: pair(f)),
+    "a pair without its voxels": ("unreadable", lambda f: also(pair(f), (f / "a.img").unlink())),
+    "a pair that claims more": ("unreadable", lambda f: also(pair(f), cut(f / "a.img"))),
+    "a pair whose voxels are a pipe": (
+        "unreadable",
+        lambda f: also(pair(f), (f / "a.img").unlink(), os.mkfifo(f / "a.img")),
+    ),
+    "voxels that begin in the header": ("unreadable", lambda f: with_start(f, 0)),
+    "voxels that begin beyond the end": ("unreadable", lambda f: with_start(f, 1e9)),
+    "a NIfTI packed twice": ("unsupported", lambda f: packed_again(nifti(f))),
+    "an mha packed twice": (
+        "unsupported",
+        lambda f: packed_again(packed_again(write_itk(f / "a.mha", ARRAY, AFFINE))),
+    ),
+    "an array packed twice": ("unsupported", lambda f: packed_again(packed_again(saved(f)))),
+    "a NIfTI packed by bz2": (
+        "unsupported",
+        lambda f: made(f / "a.nii.bz2", lambda path: path.write_bytes(bz2.compress(bytes(999)))),
+    ),
+    "an array that claims more": ("unreadable", lambda f: npy(f, "<i2", (600, 50, 38))),
+    "an array of a negative size": ("unreadable", lambda f: npy(f, "<i2", (-1, 50, 38))),
+    "an array of nothing": ("unreadable", lambda f: npy(f, "|V0", (60, 50, 38))),
+    "an array of texts": ("not_hounsfield", lambda f: npy(f, "|S2", (60, 50, 38))),
+    "an array of dates": ("not_hounsfield", lambda f: npy(f, "<M8[s]", (10, 10, 9))),
+    "objects beside an affine": (
+        "unsupported",
+        lambda f: made(f / "a.npz", lambda path: np.savez(path, a=ARRAY, affine=AFFINE.astype(object))),
+    ),
+    "an npz of a great many zeros": (
+        "unreadable",
+        lambda f: made(
+            f / "a.npz", lambda path: np.savez_compressed(path, a=np.zeros((600, 600, 100), np.int16))
+        ),
     ),
     "an array of no spacing": ("bad_geometry", lambda f: saved(f)),
     "an array of declared spacing": (

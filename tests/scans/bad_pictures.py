@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 from faults import ARRAY, GREY, WINDOW, also, cut, nifti, pictures, text
+from PIL import Image
 from scan_writers import write_pictures
 
 
@@ -16,6 +17,18 @@ def vast_picture(folder):
     content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
     path.write_bytes(content)
     return folder
+
+
+def deep_picture(path):
+    Image.fromarray(np.arange(3000, dtype=np.uint16).reshape(50, 60)).save(path)
+
+
+def tiff(path, sizes):
+    """Write pages of noise of the given rows and columns."""
+    noise = np.random.default_rng(0)
+    first, *others = [Image.fromarray(noise.integers(0, 4000, size, np.uint16)) for size in sizes]
+    first.save(path, save_all=True, append_images=others)
+    return path
 
 
 PICTURES = {
@@ -63,6 +76,22 @@ PICTURES = {
         "several_orientations",
         lambda f: {"image": also(pictures(f), write_pictures(f / "slices", ARRAY[1:], first=90)), **WINDOW},
     ),
+    "pictures of 8 and of 16 bits": (
+        "several_orientations",
+        lambda f: {"image": also(pictures(f), deep_picture(f / "slices" / "99.png")), **WINDOW},
+    ),
+    "a TIFF of pages of two sizes": (
+        "several_orientations",
+        lambda f: {"image": tiff(f / "a.tif", [(60, 50)] * 6 + [(50, 50)] * 6), **WINDOW},
+    ),
+    "TIFFs of two sizes": (
+        "several_orientations",
+        lambda f: {
+            "image": also(f, *(tiff(f / f"{n}.tif", [(60, 50 - n % 2)]) for n in range(12))),
+            **WINDOW,
+        },
+    ),
+    "half a TIFF": ("unreadable", lambda f: {"image": cut(tiff(f / "a.tif", [(60, 50)] * 12)), **WINDOW}),
     "half a picture": (
         "unreadable",
         lambda f: {"image": also(pictures(f), cut(f / "slices/9.png")), **WINDOW},

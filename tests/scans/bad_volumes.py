@@ -27,6 +27,12 @@ def cube(size=20, value=0):
     return np.full((size, size, size + 1), value, np.int16)
 
 
+def with_corners(value):
+    """Fill what lies outside a round field of view, as scanners do."""
+    right, front = (np.linspace(-1, 1, size)[:, None] for size in ARRAY.shape[:2])
+    return np.where((right**2 + front.T**2 > 1)[..., None], np.int16(value), ARRAY)
+
+
 VOLUMES = {
     "a good nifti": ("", lambda f: nifti(f)),
     "four dimensions": ("not_three_dimensional", lambda f: nifti(f, np.stack([ARRAY, ARRAY], 3))),
@@ -63,6 +69,12 @@ VOLUMES = {
         lambda f: nifti(f, (ARRAY.astype(np.int32) * 100).astype(np.int16)),
     ),
     "a slope of 0": ("", lambda f: nifti(f, slope=(1, 0))),
+    "a slope too large by a quarter": ("not_hounsfield", lambda f: nifti(f, (ARRAY * 1.25).astype(np.int16))),
+    "a slope twice too large": ("not_hounsfield", lambda f: nifti(f, ARRAY * np.int16(2))),
+    "a slope twice too small": ("not_hounsfield", lambda f: nifti(f, ARRAY // 2)),
+    "corners filled with -2000": ("", lambda f: nifti(f, with_corners(-2000))),
+    "corners filled with -1200": ("", lambda f: nifti(f, with_corners(-1200))),
+    "numbers beyond single precision": ("non_finite", lambda f: nifti(f, ARRAY * 1e300)),
     "thousandths": ("not_hounsfield", lambda f: nifti(f, ARRAY / 1000)),
     "a head": ("no_lungs", lambda f: nifti(f, *chest((6.0, 5.4, 8.0), lungs=False))),
     "an abdomen": ("no_lungs", lambda f: nifti(f, *chest((6.0, 5.4, 8.0), lungs=False, bubble=True))),

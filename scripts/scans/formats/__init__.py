@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..declaration import Declaration
-from ..files import ScanFile, opener
+from ..files import GZIP, ScanFile, opener
 from ..scan import Volume
 from .arrays import array_header, is_array, read_array
 from .dicom import dicom_order, read_dicom
@@ -94,6 +94,8 @@ def format_of(name: str, start: bytes) -> Format | None:
         name: of the file.
         start: its first :data:`START` bytes, unpacked; all, where there are fewer.
     """
+    if start.startswith(GZIP):  # packed twice
+        return None
     found = (format_ for format_ in FORMATS if format_.begins(start))
     by_name = (format_ for format_ in FORMATS if format_ is not DICOM and format_.has_ending(name))
     return next(found, None) or next(by_name, None)

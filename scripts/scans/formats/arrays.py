@@ -8,7 +8,7 @@ import numpy as np
 
 from ..declaration import Declaration, axes_affine
 from ..files import ScanFile, opener
-from ..limits import DEFLATED, check_claim
+from ..limits import DEFLATED, LARGEST_RATIO, check_claim
 from ..refusal import RefusedScan
 from ..scan import Volume
 
@@ -16,6 +16,7 @@ __all__ = ["ORIENTATION", "array_header", "is_array", "read_array"]
 
 MAGIC = b"\x93NUMPY"
 ORIENTATION = "SPL"  # assumed: slices from feet to head, rows to the back, columns to the left: SimpleITK's
+LONGEST_HEADER = 2**16  # bytes
 AFFINE = "affine"  # the name in an .npz of the affine to world mm (RAS+), shape (4, 4)
 
 
@@ -89,7 +90,7 @@ def _arrays(file: ScanFile, name: str) -> list[tuple[str, np.ndarray]]:
             found = []
             for member in archive.infolist():
                 with archive.open(member) as part:
-                    ratio = DEFLATED if member.compress_type else 1
+                    ratio = LARGEST_RATIO if member.compress_type else 1
                     key = member.filename.removesuffix(".npy")
                     found.append((key, _array(part, member.compress_size, ratio, name)))
             return found
@@ -105,7 +106,12 @@ def _array(stream: IO[bytes], stored: int, ratio: int, name: str) -> np.ndarray:
 
 def _header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    read = np.lib.format.read_array_header_1_0
+    if version != (1, 0):
+        read, start = np.lib.format.read_array_header_2_0, stream.tell()
+        if int.from_bytes(stream.read(4), "little") > LONGEST_HEADER:
+            raise RefusedScan("unreadable", name, "a header longer than any array's; is it whole?")
+        stream.seek(start)
     shape, fortran, dtype = read(stream)
     if dtype.hasobject:
         raise RefusedScan("unsupported", name, "an array of Python objects; expected numbers, in HU")

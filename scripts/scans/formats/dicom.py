@@ -1,5 +1,6 @@
 """DICOM slices, on disk or in a zip -> a volume in HU."""
 
+import struct
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ __all__ = ["dicom_order", "read_dicom"]
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 NATIVE = ("", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", BIG_ENDIAN, DEFLATED_SYNTAX)
 EXPLICIT = (b"OW", b"OB", b"UN")  # how the element of the pixels begins where its representation is written
+PIXEL_DATA = (0x7FE0, 0x0010)  # its tag; others hold numbers of floating point
 ONE_FRAME, FRAMES = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.3"  # pictures: they have no HU
 ALLOCATED = (8, 16, 32)  # bits
 SHORT = np.iinfo(np.int16)
@@ -77,8 +79,8 @@ def _order(files: list[ScanFile], declared: Declaration, name: str) -> tuple[lis
         found = ", ".join(sorted(set(others.values())))[:100]
         raise RefusedScan("not_ct", name, f"{found or 'no image'}; expected one CT series")
     slices, affine = stack(choose_series(slices, declared.series, name), name)
-    if slices[0].pixels.samples > 1:
-        raise RefusedScan("not_ct", name, "coloured slices; expected CT images")
+    if not all(slice_.pixels.grey for slice_ in slices):
+        raise RefusedScan("not_ct", name, "slices of colours or of a palette; expected CT images")
     return slices, LPS_TO_RAS @ affine
 
 
@@ -126,7 +128,10 @@ def _decode(slice_: Slice, open_file: Callable[[ScanFile], IO[bytes]], name: str
     try:
         if pixels.allocated not in ALLOCATED:
             raise ValueError(f"{pixels.allocated} bits")
-        frames = _native(file, pixels, open_file) if pixels.syntax in NATIVE else _decompressed(file, pixels)
+        native = pixels.syntax in NATIVE
+        frames = _native(file, pixels, open_file, name) if native else _decompressed(file, pixels)
+    except RefusedScan:
+        raise
     except (OSError, EOFError, RuntimeError, ValueError) as error:
         found = f"the pixels of {file.base_name[:60]} could not be decoded"
         raise RefusedScan("unreadable", name, f"{found}; is the file whole?") from error
@@ -137,7 +142,9 @@ def _decode(slice_: Slice, open_file: Callable[[ScanFile], IO[bytes]], name: str
     return frames
 
 
-def _native(file: ScanFile, pixels: Pixels, open_file: Callable[[ScanFile], IO[bytes]]) -> np.ndarray:
+def _native(
+    file: ScanFile, pixels: Pixels, open_file: Callable[[ScanFile], IO[bytes]], name: str
+) -> np.ndarray:
     """Read values that are not compressed; bits that do not count, such as an old overlay's, are cleared."""
     count = pixels.frames * pixels.rows * pixels.columns
     order: Any = ">" if pixels.syntax == BIG_ENDIAN else "<"
@@ -148,8 +155,11 @@ def _native(file: ScanFile, pixels: Pixels, open_file: Callable[[ScanFile], IO[b
             data = pydicom.dcmread(content, force=True).PixelData
         else:
             content.seek(pixels.start)
-            content.seek(pixels.start + (12 if content.read(6)[4:] in EXPLICIT else 8))
+            length = _element_length(content, order)
             data = content.read(count * pixels.allocated // 8)
+            if not 0 <= length - len(data) < pixels.columns * pixels.allocated // 8:
+                found = f"{file.base_name[:60]} holds {length} bytes of pixels, its header says {len(data)}"
+                raise RefusedScan("unreadable", name, f"{found}; get it anew")
     kind = "i" if pixels.signed else "u"
     stored = np.frombuffer(data, np.dtype(f"{kind}{pixels.allocated // 8}").newbyteorder(order), count)
     unused = pixels.allocated - pixels.stored
@@ -157,6 +167,15 @@ def _native(file: ScanFile, pixels: Pixels, open_file: Callable[[ScanFile], IO[b
         native = stored.astype(stored.dtype.newbyteorder("="))
         stored = (native << (pixels.allocated - 1 - pixels.high)) >> unused
     return stored.reshape(pixels.frames, pixels.rows, pixels.columns)
+
+
+def _element_length(content: IO[bytes], order: str) -> int:
+    """Read the start of the element of the pixels, and return how many bytes it says it has."""
+    start = content.read(8)
+    if struct.unpack(f"{order}HH", start[:4]) != PIXEL_DATA:
+        raise ValueError("pixels of floating point, or none")
+    length = content.read(4) if start[4:6] in EXPLICIT else start[4:]
+    return int(struct.unpack(f"{order}I", length)[0])
 
 
 def _decompressed(file: ScanFile, pixels: Pixels) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Which of several CT series is read."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -173,7 +174,7 @@ def _grouped(own: list[Slice], values: list[str]) -> Series:
 
 def _acquisition_times(own: list[Slice]) -> list[str]:
     """Return for each slice when its acquisition began, as HHMMSS: times without a pause are of one."""
-    clocks = [s.time.partition(".")[0][-6:] for s in own]
+    clocks = [re.split(r"[.+-]", s.time)[0][-6:] for s in own]  # without fractions and time zone
     if not all(len(clock) == 6 and clock.isdecimal() for clock in clocks):
         return [""] * len(own)
     seconds = np.array([int(c[:2]) * 3600 + int(c[2:4]) * 60 + int(c[4:]) for c in clocks], dtype=float)

@@ -4,12 +4,13 @@ import math
 import re
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
 from ..files import ScanFile, opener
-from ..limits import DEFLATED, check_claim
+from ..limits import DEFLATED, check_claim, largest_unpacked
 from ..refusal import RefusedScan
 
 __all__ = ["Pixels", "Slice", "is_dicom", "is_sharp", "read_slices"]
@@ -46,6 +47,7 @@ HEADER_TAGS = [
     "RescaleIntercept",
     "RescaleType",
     "ModalityLUTSequence",
+    "PhotometricInterpretation",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
     *PIXEL_TAGS,
@@ -66,6 +68,7 @@ GROUPS = {  # of an enhanced CT: where a frame keeps what else a slice has at th
 NOT_HOUNSFIELD = {"MGML", "Z_EFF", "ED", "EDW", "PCT", "OD", "HU_MOD"}  # of RescaleType: maps of spectral CT
 DEFLATED_SYNTAX = "1.2.840.10008.1.2.1.99"
 MOST_PACKED = 20_000  # bytes that one byte of a compressed slice becomes: an empty one is a few bytes
+START = 1024  # bytes that hold the meta header's transfer syntax
 BARE_GROUPS = (2, 8)  # with which a file without preamble begins
 LONG_VALUES = {b"OB", b"OD", b"OF", b"OL", b"OW", b"SQ", b"UC", b"UN", b"UR", b"UT"}
 
@@ -80,7 +83,7 @@ class Pixels:
         rows: of a frame.
         columns: of a frame.
         frames: in the file.
-        samples: of a pixel: 1 but for colours.
+        grey: whether a pixel is a grey level, and no colour or number of a palette.
         allocated: bits of a sample in the file.
         stored: bits of them that count.
         high: the highest of these.
@@ -92,7 +95,7 @@ class Pixels:
     rows: int
     columns: int
     frames: int
-    samples: int
+    grey: bool
     allocated: int
     stored: int
     high: int
@@ -191,6 +194,7 @@ def read_slices(files: list[ScanFile], name: str) -> tuple[list[Slice], dict[Sca
         for file in files:
             try:
                 with open_file(file) as content:
+                    _check_deflated(content, file, name)
                     header = pydicom.dcmread(
                         content, stop_before_pixels=True, force=True, specific_tags=HEADER_TAGS
                     )
@@ -238,10 +242,18 @@ def _pixels(header: Any, content: IO[bytes], file: ScanFile, name: str) -> Pixel
     rows, columns, frames, samples, allocated, stored, high, signed = values
     syntax = str(getattr(header, "file_meta", {}).get("TransferSyntaxUID") or "")
     allocated = allocated or 16
-    stored = stored or allocated
+    stored = stored or (high + 1 if high else allocated)
     if not (rows and columns):
         raise ValueError("no size")
     frames, samples, high = max(1, frames), samples or 1, high or stored - 1
+    if not 0 < stored <= high + 1 <= allocated:
+        raise RefusedScan(
+            "unreadable",
+            name,
+            f"{file.base_name[:60]} stores {stored} bits up to bit {high} of {allocated}; get it anew",
+        )
+    shown_as = _text(header.get("PhotometricInterpretation")) or "MONOCHROME2"
+    grey = samples == 1 and shown_as.startswith("MONOCHROME")
     start = 0 if syntax == DEFLATED_SYNTAX else content.tell()
     packed = hasattr(content, "mtime")  # a gzip stream
     native = syntax in ("", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
@@ -252,11 +264,29 @@ def _pixels(header: Any, content: IO[bytes], file: ScanFile, name: str) -> Pixel
     check_claim(shape, allocated // 8, stored_bytes, name, ratio * (DEFLATED if packed else 1))
     if frames > max(1, size):  # each frame has at least a byte
         check_claim(shape, allocated // 8, 0, name)
-    return Pixels(syntax, start, rows, columns, frames, samples, allocated, stored, high, bool(signed))
+    return Pixels(syntax, start, rows, columns, frames, grey, allocated, stored, high, bool(signed))
+
+
+def _check_deflated(content: IO[bytes], file: ScanFile, name: str) -> None:
+    """Refuse a file of the deflated syntax that unpacks to more than a scan's can; leave it at its start."""
+    start = content.read(START)
+    if start[128:132] == b"DICM" and DEFLATED_SYNTAX.encode() in start:
+        content.seek(144 + int.from_bytes(start[140:144], "little"))  # behind the meta header
+        inflater, room = zlib.decompressobj(-zlib.MAX_WBITS), largest_unpacked(file.packed_size or file.size)
+        waiting = content.read(2**20)
+        while waiting and room > 0:
+            room -= len(inflater.decompress(waiting, 2**20))
+            waiting = inflater.unconsumed_tail or content.read(2**20)
+        if room <= 0:
+            raise RefusedScan("too_large", name, f"{file.base_name[:60]} unpacks to too much; is it damaged?")
+    content.seek(0)
 
 
 def _slices(header: Any, file: ScanFile, pixels: Pixels, name: str) -> Iterator[Slice]:
-    frames = header.get("PerFrameFunctionalGroupsSequence") or [None] * pixels.frames
+    frames = header.get("PerFrameFunctionalGroupsSequence") or [None]
+    if pixels.frames > 1 and frames == [None]:
+        found = f"{file.base_name[:60]} has {pixels.frames} frames and says of none where it lies"
+        raise RefusedScan("bad_geometry", name, f"{found}; expected positions; get it anew")
     if len(frames) != pixels.frames:
         raise RefusedScan(
             "unreadable",
@@ -280,13 +310,13 @@ def _slices(header: Any, file: ScanFile, pixels: Pixels, name: str) -> Iterator[
             file,
             index,
             pixels,
-            str(header.get("PatientID") or ""),
-            str(header.get("StudyInstanceUID") or ""),
-            str(header.get("SeriesInstanceUID") or ""),
-            str(header.get("SeriesNumber") or ""),
-            str(find("AcquisitionNumber") or ""),
-            str(find("TemporalPositionIdentifier") or ""),
-            str(find("ContentTime") or ""),
+            _text(header.get("PatientID")),
+            _text(header.get("StudyInstanceUID")),
+            _text(header.get("SeriesInstanceUID")),
+            _text(header.get("SeriesNumber")),
+            _text(find("AcquisitionNumber")),
+            _text(find("TemporalPositionIdentifier")),
+            _text(find("ContentTime")),
             _words(find("ImageType")),
             " ".join(_words(find("ConvolutionKernel"))),
             (pixels.rows, pixels.columns),
@@ -294,8 +324,13 @@ def _slices(header: Any, file: ScanFile, pixels: Pixels, name: str) -> Iterator[
             _floats(find("ImageOrientationPatient"), 6),
             _floats(find("ImagePositionPatient"), 3),
             (_float(find("RescaleSlope")), _float(find("RescaleIntercept"))),
-            str(find("RescaleType") or "").strip().upper(),
+            _text(find("RescaleType")).upper(),
         )
+
+
+def _text(value: Any) -> str:
+    """Return a value without the spaces around it, which count for nothing in DICOM."""
+    return str(value or "").strip(" \0")
 
 
 def _words(value: Any) -> tuple[str, ...]:

@@ -82,9 +82,16 @@ def _check_headers(slices: Sequence[Slice], name: str) -> None:
         values = [getattr(slice_, field) for slice_ in slices]
         if any(value is None or not np.isfinite(value).all() for value in values):
             raise RefusedScan("bad_geometry", name, f"slices without {field}; expected it in each")
+    if min(min(slice_.spacing or (0.0,)) for slice_ in slices) < 0:
+        raise RefusedScan("bad_geometry", name, "a negative pixel spacing; expected two positive numbers")
     scales = np.array([[slope, intercept] for slope, intercept in (s.rescale for s in slices)], dtype=float)
     if (scales[:, 0] == 0).any() or np.isinf(scales).any():
         raise RefusedScan("bad_rescale", name, "a rescale slope of 0, or none that is finite; expected 1")
+    missing = np.isnan(scales)
+    if (missing.any(0) & ~missing.all(0)).any():
+        few = int(missing.any(1).sum())
+        found = f"{few} of {len(slices)} slices have no rescale slope or intercept, the others have"
+        raise RefusedScan("bad_rescale", name, f"{found}; expected them in each")
     for slice_ in slices:
         row, column = np.reshape(np.array(slice_.orientation), (2, 3))
         if abs(np.linalg.norm(np.cross(row, column)) - 1) > UNIT_TOLERANCE:

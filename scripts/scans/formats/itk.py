@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..declaration import Declaration
-from ..files import ScanFile, opener, path_for_library
+from ..files import ScanFile, opener, path_for_library, shown
 from ..limits import DEFLATED, check_claim
 from ..refusal import RefusedScan
 from ..scan import Volume
@@ -20,8 +20,8 @@ __all__ = ["LONGEST_HEADER", "LPS_TO_RAS", "is_metaimage", "is_nrrd", "itk_heade
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 LONGEST_HEADER = 2**20  # bytes
 MM_OF_UNIT = {"": 1.0, "mm": 1.0, "millimeter": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "μm": 0.001}
-BZIP2 = 50_000  # bytes of one packed byte, at most
-RATIOS = {"raw": 1, "gz": DEFLATED, "gzip": DEFLATED, "zlib": DEFLATED, "bz2": BZIP2, "bzip2": BZIP2}
+RATIOS = {"raw": 1} | dict.fromkeys(("gz", "gzip", "zlib", "bz2", "bzip2"), DEFLATED)
+MOST_AXES = 10
 TEXT = 4  # bytes of a voxel for one character, at most: a digit and a space stand for 8
 NAMED_SPACE = re.compile("(left|right)-(anterior|posterior)-superior(-time)?|[lr][ap]st?")
 
@@ -33,7 +33,8 @@ class Header:
     Attributes:
         nrrd: whether it is NRRD's, or MetaImage's.
         sizes: of the axes.
-        voxel_bytes: of one voxel.
+        channels: numbers of a voxel.
+        voxel_bytes: of one of them.
         encoding: of the voxels.
         data: name of the file that holds the voxels; "" where it is this one.
         skip: bytes of that file before them; negative: all but theirs.
@@ -45,6 +46,7 @@ class Header:
 
     nrrd: bool
     sizes: tuple[int, ...]
+    channels: int
     voxel_bytes: int
     encoding: str
     data: str
@@ -53,6 +55,11 @@ class Header:
     attached: bytes
     unit: float
     lacks: tuple[str, ...]
+
+    @property
+    def numbers(self) -> int:
+        """How many there are."""
+        return math.prod(self.sizes) * self.channels
 
 
 def is_nrrd(start: bytes) -> bool:
@@ -86,7 +93,11 @@ def read_itk(files: list[ScanFile], declared: Declaration, name: str) -> Volume:
     if len(header.sizes) == 3 and "spacing" in header.lacks and declared.spacing is None:
         raise RefusedScan("bad_geometry", name, "the header has no spacing; declare it, or save it anew")
     with _whole(files[0], header, name) as path:
-        image = _reader(header, path).Execute()
+        reader = _reader(header, path)
+        reader.ReadImageInformation()
+        if math.prod(reader.GetSize()) * reader.GetNumberOfComponents() != header.numbers:
+            raise RefusedScan("unreadable", name, "a header that can be read in two ways; save it anew")
+        image = reader.Execute()
     voxels = sitk.GetArrayFromImage(image).T
     if image.GetDimension() != 3 or voxels.ndim != 3:
         return Volume(voxels, np.eye(4))
@@ -141,18 +152,19 @@ def _whole(file: ScanFile, header: Header, name: str) -> Iterator[str]:
     """
     data = file.beside(header.data) if header.data else file
     if data is None:
+        data_name = shown(re.split(r"[/\\]", header.data)[-1])[-60:]
         raise RefusedScan(
             "unreadable",
             name,
-            f"its voxels, {header.data[-60:]!r}, are not beside it; expected one file in its folder",
+            f"its voxels, {data_name!r}, are not beside it; expected one file in its folder",
         )
     with opener() as open_file, open_file(file) as stream:
         packed = not header.data and hasattr(stream, "mtime")  # the whole is a gzip stream
     ratio = RATIOS.get(header.encoding, TEXT) * (DEFLATED if packed else 1)
-    claimed = math.prod(header.sizes) * header.voxel_bytes
+    claimed = header.numbers * header.voxel_bytes
     skip = header.skip if header.skip >= 0 else max(0, data.size - claimed)
     stored = data.packed_size if packed else data.size - (skip if header.data else header.end)
-    check_claim(header.sizes, header.voxel_bytes, stored, name, ratio)
+    check_claim(header.sizes, header.channels * header.voxel_bytes, stored, name, ratio)
     if header.data:
         with path_for_library(data, header.attached, skip, unpack=False) as path:
             yield path
@@ -170,11 +182,26 @@ def _header(file: ScanFile, name: str) -> Header:
     if match is None and not nrrd:
         raise RefusedScan("unreadable", name, "no MetaImage header; is the file whole?")
     end = match.end() if match else len(start)
-    lines = start[:end].decode("utf-8", "replace").splitlines()
+    lines = start[:end].decode("utf-8", "surrogateescape").splitlines()
     sign = ":" if nrrd else "="
-    pairs = [line.partition(sign) for line in lines if not line.startswith("#") and ":=" not in line]
-    fields = {key.strip().lower(): value.strip() for key, _, value in pairs if value.strip()}
-    return (_nrrd if nrrd else _metaimage)(fields, start[:end], end, name)
+    if nrrd:
+        lines = [line for line in lines if not line.startswith("#") and ":=" not in line]
+    pairs = [
+        (key.strip().lower(), value.strip()) for key, _, value in (line.partition(sign) for line in lines)
+    ]
+    named = [key for key, value in pairs if value and key != "comment"]
+    if len(set(named)) < len(named):
+        raise RefusedScan("unreadable", name, "a field of its header is there twice; save it anew")
+    fields = {key: value for key, value in pairs if value}
+    header = (_nrrd if nrrd else _metaimage)(fields, start[:end], end, name)
+    axes = int(fields.get("dimension" if nrrd else "ndims", 0))
+    if not (len(header.sizes) == axes <= MOST_AXES and min(*header.sizes, header.channels, 1) > 0):
+        raise RefusedScan(
+            "unreadable",
+            name,
+            f"its header says {axes} axes, of sizes {str(header.sizes)[:60]}; is it whole?",
+        )
+    return header
 
 
 def _nrrd(fields: dict[str, str], text: bytes, end: int, name: str) -> Header:
@@ -189,6 +216,7 @@ def _nrrd(fields: dict[str, str], text: bytes, end: int, name: str) -> Header:
     return Header(
         True,
         sizes,
+        1,  # NRRD counts channels as an axis
         _voxel_bytes(fields.get("type", "")),
         fields.get("encoding", "raw").lower(),
         _data_file(fields.get("data file", fields.get("datafile", "")), name),
@@ -210,13 +238,18 @@ def _metaimage(fields: dict[str, str], text: bytes, end: int, name: str) -> Head
     encoding = "zlib" if packed else "raw"
     if fields.get("binarydata", "true").lower().startswith("f"):
         encoding = "text"
-    written = fields["elementdatafile"]
+    written = fields.get("elementdatafile", "")
+    if not written:
+        raise RefusedScan("unreadable", name, "its header does not say where the voxels are; is it whole?")
     data = "" if written.upper() == "LOCAL" else _data_file(written, name)
     skip = int(fields.get("headersize", 0))
     line = re.compile(rb"(?im)^\s*(HeaderSize|ElementDataFile)\s*=[^\n]*\n?")
     attached = line.sub(b"", text).rstrip() + b"\nElementDataFile = LOCAL\n"
     unit = _unit([fields.get("distanceunits", "")], name)
-    return Header(False, sizes, voxel_bytes, encoding, data, skip, end, attached, unit, tuple(lacks))
+    channels = int(fields.get("elementnumberofchannels", 1))
+    return Header(
+        False, sizes, channels, voxel_bytes, encoding, data, skip, end, attached, unit, tuple(lacks)
+    )
 
 
 def _data_file(written: str, name: str) -> str:

@@ -1,11 +1,13 @@
 """NIfTI, in one file or two, and Analyze -> a volume."""
 
+import logging
 import re
 from typing import IO, Any
 
 import nibabel
 import numpy as np
 from nibabel.fileholders import FileHolder
+from nibabel.imageglobals import logger as of_nibabel
 
 from ..declaration import Declaration
 from ..files import ScanFile, opener
@@ -15,6 +17,7 @@ from ..scan import Volume
 
 __all__ = ["half_beside", "is_nifti", "nifti_header", "read_nifti"]
 
+of_nibabel.setLevel(logging.CRITICAL)  # what it says of a damaged header is said by the refusal
 MM_OF_UNIT = {"meter": 1000.0, "micron": 0.001}  # all others are taken for mm
 UNITY = (1, 0)  # slope, intercept
 SIZES = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}  # of the header in bytes, its first number
@@ -52,6 +55,9 @@ def read_nifti(files: list[ScanFile], declared: Declaration, name: str) -> Volum
         with open_file(header_file) as header_stream, open_file(image_file) as stream:
             if image_file is header_file:
                 image: Any = kind.from_stream(stream)
+                if image.dataobj.offset < len(image.header.binaryblock):
+                    found = f"its voxels would begin at byte {image.dataobj.offset}, within the header"
+                    raise RefusedScan("unreadable", name, f"{found}; save it anew")
             else:
                 streams: dict[str, Any] = {"header": header_stream, "image": stream}
                 places = {part: FileHolder(fileobj=half) for part, half in streams.items()}

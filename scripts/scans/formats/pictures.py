@@ -58,10 +58,12 @@ def read_pictures(files: list[ScanFile], declared: Declaration, name: str) -> Vo
             "the window (level, width in HU) that they were made with",
         )
     slices = list(_decoded(files, name))
-    if len({slice_.shape for slice_ in slices}) > 1:
-        sizes = sorted({slice_.shape for slice_ in slices})
+    sizes = sorted({(*slice_.shape, 8 * slice_.itemsize) for slice_ in slices})
+    if len(sizes) > 1:
         raise RefusedScan(
-            "several_orientations", name, f"pictures of sizes {sizes[:3]}; expected those of one series"
+            "several_orientations",
+            name,
+            f"pictures of rows, columns and bits {sizes[:3]}; expected those of one series",
         )
     _check_repeats(slices, name)
     voxels = np.stack(slices).T  # slices, rows, columns -> columns, rows, slices
@@ -81,7 +83,7 @@ def _decoded(files: list[ScanFile], name: str) -> Iterator[np.ndarray]:
     from PIL import Image
 
     with opener() as open_file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # checked below
+        warnings.simplefilter("ignore")  # of damage and size, both checked below
         for file in files:
             try:
                 with open_file(file) as content, Image.open(content) as picture:
