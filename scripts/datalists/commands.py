@@ -3,7 +3,9 @@
 import argparse
 import ast
 import re
+import tempfile
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,20 @@ from .layouts import LAYOUTS, Request, first_names
 from .schema import LISTS
 from .splitting import SplitPlan
 
-__all__ = ["add_build", "add_join"]
+__all__ = ["AND", "add_build", "add_join", "build_several"]
 
 PLAN = SplitPlan()
+AND = "+"  # parts the data sets of one build
+OF_ONE_SET = (  # options that stand behind their data set; all others are of the whole
+    "layout", "root", "csv", "label_mapping", "negatives_are", "series", "source", "skip_missing", "window",
+    "one_scan_per_patient",
+)  # fmt: skip
 
 
 def add_build(parser: argparse.ArgumentParser) -> None:
     """Declare what ``build`` takes."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.usage = f"%(prog)s LAYOUT ROOT [options] [{AND} LAYOUT ROOT [options] ...] --output datalist.json"
     parser.epilog = "layouts, and what ROOT holds:\n" + "\n".join(
         f"  {name:12} {layout.tree}" for name, layout in LAYOUTS.items()
     )
@@ -41,6 +49,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         help="keep one scan of each patient: with the smallest distance from slice to slice, or the first",
     )
     _add_split(parser)
+    _add_joining(parser)
     add("--hash_files", action="store_true", help="hash the files' contents, not only names and sizes: slow")
     parser.set_defaults(run=_build)
 
@@ -51,23 +60,28 @@ def add_join(parser: argparse.ArgumentParser) -> None:
     add("datalists", metavar="datalist.json", nargs="+", type=Path, help="two or more, built or made by hand")
     _add_output(parser)
     _add_classes(parser, "those of all datalists together")
-    add("--sources", nargs="+", metavar="NAME", help="a name for each datalist's source, in order")
-    add("--same_patients", action="store_true", help="patients of one source and name are the same people")
     _add_split(parser)
+    _add_joining(parser)
+    parser.set_defaults(run=_join)
+
+
+def _add_joining(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("of several data sets").add_argument
+    add("--sources", nargs="+", metavar="NAME", help="a name for the source of each, in order")
+    add("--same_patients", action="store_true", help="patients of one source and name are the same people")
     add(
         "--audit",
         choices=("headers", "voxels", "none"),
         default="headers",
         help="audit the whole afterwards (default: %(default)s)",
     )
-    parser.set_defaults(run=_join)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         type=Path,
-        required=True,
+        metavar="datalist.json",
         help="the datalist.json to write; paths are relative to its folder",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace another datalist")
@@ -123,9 +137,53 @@ def _plan(options: argparse.Namespace) -> SplitPlan:
     )
 
 
-def _build(options: argparse.Namespace) -> None:
-    """Build the datalist, and say what is in it and what is not."""
-    request = Request(
+def build_several(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Build one datalist of several data sets: each by its layout, then all of them joined.
+
+    Args:
+        parser: of one ``build``.
+        arguments: of each data set, parted by :data:`AND`; the options of the whole stand with the last one.
+    """
+    ends = [place for place, word in enumerate(arguments) if word == AND]
+    sets = [
+        parser.parse_args(list(arguments[start:end]))
+        for start, end in zip([0, *(end + 1 for end in ends)], [*ends, None], strict=True)
+    ]
+    whole = sets[-1]
+    for each in sets[:-1]:
+        early = [
+            name
+            for name, value in vars(each).items()
+            if name not in (*OF_ONE_SET, "output") and value != parser.get_default(name)
+        ]
+        early += ["output"] if each.output is not None else []
+        if early:
+            parser.error(
+                f"--{early[0]} is of the whole datalist, and stands behind the last data set, not behind "
+                f"{each.layout} {each.root}"
+            )
+    output = _output(parser, whole)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    plan = _plan(whole)
+    own_plan = plan if plan.keep_published else SplitPlan(validation=0.0, test=1.0)
+    with tempfile.TemporaryDirectory(prefix=".", dir=output.parent) as folder:
+        paths = {}
+        for number, each in enumerate(sets):
+            each.classes, each.hash_files, each.name = whole.classes, whole.hash_files, None
+            path = Path(folder) / f"{number}" / "datalist.json"
+            build_datalist(each.layout, _request(each), path, own_plan, _marks(each))
+            paths[path] = f"{each.layout} {each.root}"
+        _join_and_audit(paths, output, plan, None, whole)
+
+
+def _output(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Path:
+    if options.output is None:
+        parser.error("the following arguments are required: --output")
+    return Path(options.output)
+
+
+def _request(options: argparse.Namespace) -> Request:
+    return Request(
         options.root,
         options.csv,
         options.negatives_are,
@@ -135,12 +193,19 @@ def _build(options: argparse.Namespace) -> None:
         options.classes,
         options.label_mapping,
     )
+
+
+def _marks(options: argparse.Namespace) -> Marks:
     window = tuple(options.window) if options.window else None
-    marks = Marks(
+    return Marks(
         options.name, window, options.hash_files, options.one_scan_per_patient, progress=options.hash_files
     )
+
+
+def _build(options: argparse.Namespace) -> None:
+    """Build the datalist, and say what is in it and what is not."""
     content = build_datalist(
-        options.layout, request, options.output, _plan(options), marks, options.overwrite
+        options.layout, _request(options), options.output, _plan(options), _marks(options), options.overwrite
     )
     print("\n".join(_summary(content)))
     print(options.output)
@@ -148,23 +213,33 @@ def _build(options: argparse.Namespace) -> None:
 
 def _join(options: argparse.Namespace) -> None:
     """Join the datalists, say what is in them, and audit the whole."""
+    _join_and_audit(options.datalists, options.output, _plan(options), options.label_mapping, options)
+
+
+def _join_and_audit(
+    paths: Sequence[Path] | Mapping[Path, str],
+    output: Path,
+    plan: SplitPlan,
+    label_mapping: dict[Any, Any] | None,
+    options: argparse.Namespace,
+) -> None:
     content = join_datalists(
-        options.datalists,
-        options.output,
-        _plan(options),
+        paths,
+        output,
+        plan,
         options.sources,
         options.classes,
-        options.label_mapping,
+        label_mapping,
         options.same_patients,
         options.name,
         options.overwrite,
     )
     print("\n".join(_summary(content)))
-    print(options.output)
+    print(output)
     if options.audit != "none":
         from scripts.__main__ import main as run_tool  # which imports this room
 
-        run_tool(["audit", str(options.output), *(["--headers"] if options.audit == "headers" else [])])
+        run_tool(["audit", str(output), *(["--headers"] if options.audit == "headers" else [])])
 
 
 def _summary(content: dict[str, Any]) -> list[str]:

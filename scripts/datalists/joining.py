@@ -26,6 +26,7 @@ class _Part:
 
     Attributes:
         path: of the file.
+        title: of the part in messages.
         content: of the file, as it is written.
         classes: names that its labels count, after the mapping.
         mapping: the labels of the mapping that it knows.
@@ -33,6 +34,7 @@ class _Part:
     """
 
     path: Path
+    title: str
     content: dict[str, Any]
     classes: list[str]
     mapping: dict[Any, Any] | None
@@ -40,7 +42,7 @@ class _Part:
 
 
 def join_datalists(
-    paths: Sequence[str | Path],
+    paths: Sequence[str | Path] | Mapping[Path, str],
     output: str | Path,
     plan: SplitPlan | None = None,
     sources: Sequence[str] | None = None,
@@ -56,7 +58,7 @@ def join_datalists(
     that names no source is of its datalist's folder.
 
     Args:
-        paths: of two or more datalists.
+        paths: of two or more datalists, or what messages are to call the datalist of each path.
         output: the ``datalist.json`` to write; its paths are relative to its folder.
         plan: how to part the scans; ``keep_published`` keeps the lists that they are in.
         sources: a name for each datalist, which stands before those that its scans name, if several.
@@ -78,8 +80,11 @@ def join_datalists(
         raise UserError("join takes two datalists or more")
     if sources is not None and len(sources) != len(paths):
         raise UserError(f"--sources has {len(sources)} names for {len(paths)} datalists; give one for each")
+    titles = paths if isinstance(paths, Mapping) else {}
     parts = [
-        _part(Path(path), label_mapping, sources[place] if sources else None)
+        _part(
+            Path(path), str(titles.get(Path(path), path)), label_mapping, sources[place] if sources else None
+        )
         for place, path in enumerate(paths)
     ]
     _check_mapping(label_mapping, parts)
@@ -93,7 +98,7 @@ def join_datalists(
     hashes = [hashlib.sha256(part.path.read_bytes()).hexdigest() for part in parts]
     digest = hashlib.sha256("".join(hashes).encode()).hexdigest()
     content = {
-        "name": name or f"{' + '.join(str(part.content.get('name') or part.path) for part in parts)}",
+        "name": name or f"{' + '.join(str(part.content.get('name') or part.title) for part in parts)}",
         "classes": names,
         "joined": [
             {"name": part.content.get("name"), "datalist_sha256": own}
@@ -111,7 +116,9 @@ def join_datalists(
     return content
 
 
-def _part(path: Path, label_mapping: Mapping[str, str | None] | None, source: str | None) -> _Part:
+def _part(
+    path: Path, title: str, label_mapping: Mapping[str, str | None] | None, source: str | None
+) -> _Part:
     own = load_datalist(path)
     content = json.loads(path.read_text(encoding="utf-8"))
     known = {name.casefold() for name in own.class_names}
@@ -126,7 +133,7 @@ def _part(path: Path, label_mapping: Mapping[str, str | None] | None, source: st
     else:
         called = {each: f"{source} {each}".strip() for each in named}
     classes = ClassLabels(own.class_names, None, mapping or None).names
-    return _Part(path, content, classes, mapping or None, called)
+    return _Part(path, title, content, classes, mapping or None, called)
 
 
 def _check_mapping(label_mapping: Mapping[str, str | None] | None, parts: Sequence[_Part]) -> None:
@@ -152,7 +159,7 @@ def _merged_classes(parts: Sequence[_Part]) -> list[str]:
         own = [places.get(name.casefold(), -1) for name in part.classes]
         if -1 in own or own != sorted(own) or own[0] != 0:
             raise UserError(
-                f"{part.path}: its classes are {', '.join(part.classes)}, another datalist's "
+                f"{part.title}: its classes are {', '.join(part.classes)}, another datalist's "
                 f"{', '.join(longest)}; say with --classes which the whole has, the negative one first, "
                 f"and with --label_mapping which of them others are"
             )
@@ -176,16 +183,16 @@ def _items(part: _Part, names: Sequence[str]) -> list[dict[str, Any]]:
 
 def _check_strangers(parts: Sequence[_Part], items: Sequence[list[dict[str, Any]]]) -> None:
     """Refuse patients of one source and name in two datalists: nobody knows whether they are one."""
-    homes: dict[str, Path] = {}
+    homes: dict[str, str] = {}
     for part, own in zip(parts, items, strict=True):
         shared = sorted({item["patient"] for item in own if item["patient"] in homes})
         if shared:
             raise UserError(
-                f"{homes[shared[0]]} and {part.path} both have patients {first_names(shared)} "
+                f"{homes[shared[0]]} and {part.title} both have patients {first_names(shared)} "
                 f"({len(shared)} of one source and one name): give --same_patients if they are the same "
                 f"people, or --sources with a name for each datalist if they are not"
             )
-        homes |= dict.fromkeys((item["patient"] for item in own), part.path)
+        homes |= dict.fromkeys((item["patient"] for item in own), part.title)
 
 
 def _meanings(parts: Sequence[_Part], names: Sequence[str]) -> dict[str, dict[str, str]]:
