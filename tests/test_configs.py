@@ -387,7 +387,7 @@ def test_learning_rates_fall_as_the_papers_say(workflow, tmp_path):
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_batches_per_epoch_is_the_length_of_an_epoch_whatever_the_recipe(recipe, workflow, tmp_path):
-    """Also where it is more than one shuffle of the ten training scans has: three batches of four would be."""
+    """Also where it is more than one shuffle of the training scans has."""
     parser = workflow("training", TRAIN, recipe, output_dir=tmp_path, batches_per_epoch=3).parser
     assert len(list(parser.get_parsed_content("batch_sampler"))) == 3
     assert parser.get("train::dataloader")["batch_sampler"] == "@batch_sampler"
