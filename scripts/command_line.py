@@ -20,7 +20,7 @@ from monai.bundle import run as monai_run
 from yaml import YAMLError
 
 from scripts import bundle_root
-from scripts.errors import UserError, keep_reports_in, show_user_errors_in_one_line, typed
+from scripts.errors import UserError, keep_reports_in, show_user_errors_in_one_line, typed, words_for
 from scripts.flags import check_name, config_value, describe_flags, is_name
 
 __all__ = [
@@ -181,8 +181,9 @@ def find_config(name: str | Path, what: str = "config") -> Path:
     if path.is_dir():
         raise UserError(f"{name}: a folder; name a {what} in it")
     there = sorted(file.stem for file in CONFIGS.glob("recipe_*.yaml" if what == "recipe" else "*.yaml"))
-    alike = difflib.get_close_matches(path.stem, there, n=1)
-    advice = f"did you mean {alike[0]}? " if alike else ""
+    short_names = {short: stem for stem in there for short in (stem.removeprefix("recipe_"), stem)}
+    alike = difflib.get_close_matches(path.stem, short_names, n=1)
+    advice = f"did you mean {short_names[alike[0]]}? " if alike else ""
     raise UserError(f"{name}: no such {what}; {advice}configs/ has {', '.join(there)}")
 
 
@@ -291,9 +292,7 @@ def _load(file: str | Path) -> dict[str, Any]:
     try:
         content = ConfigParser.load_config_file(file)
     except OSError as error:
-        raise UserError(
-            f"{file}: {(error.strerror or 'cannot be read').lower()}; a config is expected"
-        ) from None
+        raise UserError(f"{file}: {words_for(error)}; a config is expected") from None
     except YAMLError as error:
         raise UserError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
     except ValueError as error:  # another ending, a key twice, or no JSON

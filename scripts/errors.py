@@ -18,6 +18,7 @@ __all__ = [
     "show_user_errors_in_one_line",
     "typed",
     "user_error_behind",
+    "words_for",
 ]
 
 OF_WORKER = re.compile(
@@ -86,6 +87,11 @@ def keep_reports_in(folder: str | Path) -> None:
         folder: made where something is to be kept.
     """
     _Run.folder = Path(folder)
+
+
+def words_for(error: OSError) -> str:
+    """Return what the system says of a file, and what to do, in words for a user."""
+    return SYSTEM.get(error.errno or 0) or (error.strerror or type(error).__name__).lower()
 
 
 def user_error_behind(error: BaseException | None) -> UserError | None:

@@ -20,10 +20,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from scripts.errors import UserError
+from scripts.errors import UserError, words_for
 
 __all__ = [
     "append_whole",
+    "is_alive",
     "read_archive",
     "sha256_of",
     "sweep_partials",
@@ -194,7 +195,7 @@ def _mistake(error: OSError, path: Path, size: int) -> UserError:
     if error.errno in FULL:
         megabytes = max(1, -(-size // 10**6))
         return UserError(f"no space left on {path.parent}: needs about {megabytes} MB for {path.name}")
-    return UserError(f"{path}: cannot be written ({error.strerror})")
+    return UserError(f"{path}: cannot be written ({words_for(error)})")
 
 
 def _flush_folder(folder: Path) -> None:
@@ -213,14 +214,19 @@ def _remove(path: Path) -> None:
 
 
 def _is_abandoned(path: Path, host: str, process: int) -> bool:
-    if host == HOST and (process == os.getpid() or not _is_alive(process)):
+    if host == HOST and (process == os.getpid() or not is_alive(process)):
         return True
     with suppress(OSError):
         return time.time() - path.stat().st_mtime > ABANDONED
     return False
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Say whether a process of this machine lives.
+
+    Args:
+        process: its number.
+    """
     try:
         os.kill(process, 0)
     except ProcessLookupError:

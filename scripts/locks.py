@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from scripts.errors import UserError
-from scripts.files import HOST, sweep_partials
+from scripts.errors import UserError, words_for
+from scripts.files import HOST, is_alive, sweep_partials
 
 try:
     import fcntl
@@ -22,6 +23,7 @@ except ImportError:  # Windows
 __all__ = ["hold_folder", "holding", "release_folder"]
 
 LOCK = ".lock"
+LAST_WORKER = 10.0  # seconds in which a worker, forked as its parent was killed, lets go of the lock
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 HELD: dict[Path, tuple[int, int]] = {}  # by lock file: its handle, and how often this process took it
 
@@ -83,15 +85,17 @@ def _taken(path: Path, until: float) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise UserError(f"{path.parent}: cannot be written ({error.strerror})") from None
+            raise UserError(f"{path.parent}: cannot be written ({words_for(error)})") from None
         locked = _lock(handle, path)
         if locked and _is_there(handle, path):
             break
         holder = _holder(handle)
         os.close(handle)
-        if not locked and time.monotonic() > until:
+        died = holder.get("host") == HOST and not is_alive(holder["process"])
+        if not locked and time.monotonic() > until + died * LAST_WORKER:
             raise UserError(
-                f"{path.parent}: {holder} is at work in this folder; wait for its end, or choose another"
+                f"{path.parent}: {_shown(holder)} is at work in this folder; wait for its end, or choose "
+                f"another"
             )
         time.sleep(0.1)
     owner = {"host": HOST, "process": os.getpid(), "since": datetime.now().isoformat(timespec="seconds")}
@@ -122,12 +126,19 @@ def _is_there(handle: int, path: Path) -> bool:
         return False
 
 
-def _holder(handle: int) -> str:
+def _holder(handle: int) -> dict[str, Any]:
+    """Return what the lock's holder says of itself; nothing while it is about to."""
     try:
         known = json.loads(os.pread(handle, 4096, 0))
-        return f"process {known['process']} on {known['host']}, since {known['since']},"
+        return {"host": str(known["host"]), "process": int(known["process"]), "since": str(known["since"])}
     except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _shown(holder: dict[str, Any]) -> str:
+    if not holder:
         return "another process"
+    return f"process {holder['process']} on {holder['host']}, since {holder['since']},"
 
 
 def _release_all() -> None:

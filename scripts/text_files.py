@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
@@ -13,7 +14,17 @@ from scripts.errors import UserError
 from scripts.files import append_whole, write_whole
 from scripts.processes import gather, rank
 
-__all__ = ["GrowingTable", "Row", "as_cell", "as_text", "csv_text", "read_rows", "read_text", "write_rows"]
+__all__ = [
+    "GrowingTable",
+    "Row",
+    "as_cell",
+    "as_text",
+    "csv_text",
+    "read_json",
+    "read_rows",
+    "read_text",
+    "write_rows",
+]
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -163,3 +174,20 @@ class GrowingTable:
 
     def _write(self) -> None:
         write_rows(self.path, self.columns, self.rows)
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file, written by a user or by an earlier run.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        UserError: as :func:`read_text`; or it is not JSON, as a file that was cut or edited.
+        OSError: it cannot be read.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
+        raise UserError(f"{path}: not JSON ({error})") from None

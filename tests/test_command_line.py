@@ -115,6 +115,7 @@ def test_a_config_is_found_as_people_type_it(name, monkeypatch, tmp_path):
     ("name", "message"),
     [
         ("recipe_dmo", "recipe_dmo: no such config; did you mean recipe_demo"),
+        ("demoo", "demoo: no such config; did you mean recipe_demo"),
         ("elsewhere/train.yaml", "elsewhere/train.yaml: no such config"),
         ("..", r"\.\.: a folder; name a config in it"),
     ],
@@ -141,7 +142,7 @@ def test_a_config_that_cannot_be_read_is_named(configs, content, message):
 
 def test_metadata_that_are_not_there_are_named(configs):
     (configs / "metadata.json").unlink()
-    with pytest.raises(UserError, match=r"metadata.json: no such file or directory"):
+    with pytest.raises(UserError, match=r"metadata.json: no such file or folder"):
         line().pairs()
 
 

@@ -43,6 +43,14 @@ def test_this_python_is_one_that_the_project_allows():
     assert sysconfig.get_python_version() + ".0" in specifiers.SpecifierSet(PROJECT["requires-python"])
 
 
+def test_the_pythons_that_are_stated_are_those_of_the_documents():
+    stated = [each.rpartition(" ")[2] for each in PROJECT["classifiers"] if "Python :: 3." in each]
+    assert PROJECT["requires-python"] == f">={stated[0]}"
+    for name in ("README.md", "docs/install.md", "docs/tutorial.md"):
+        assert f"Python {stated[0]} to {stated[-1]}" in (ROOT / name).read_text(), name
+    assert f"for python in {' '.join(stated)}; do" in (ROOT / "docs/install.md").read_text()
+
+
 def test_the_version_stands_once_and_is_shown_everywhere(tmp_path, capsys):
     version = json.loads((ROOT / "configs" / "metadata.json").read_text())["version"]
     assert "version" in PROJECT["dynamic"]

@@ -1,12 +1,15 @@
 import ast
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from scripts.audit.__main__ import main as audit
+from scripts.audit.cleaning import main as clean
 from scripts.datalists import read_datalist
 from scripts.errors import UserError
-from scripts.text_files import read_text
+from scripts.text_files import read_json, read_text
 
 ROOT = Path(__file__).parents[1]
 TEXT = json.dumps({"training": [{"image": "胸部/ä.nii", "label": 2, "patient": "p"}]}, ensure_ascii=False)
@@ -48,3 +51,21 @@ def test_no_text_file_is_opened_in_the_machines_own_encoding():
                 if text and "encoding" not in options:
                     unsaid.append(f"{file.relative_to(ROOT)}:{call.lineno}")
     assert unsaid == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"a":', b"[" * 100_000, b"9" * 5000, b'{"a": 1} b', "é".encode("latin-1")]
+)
+def test_what_is_not_json_is_named(tmp_path, content):
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"run\.json: not (JSON|UTF-8)"):
+        read_json(tmp_path / "run.json")
+
+
+def test_a_datalist_from_windows_is_audited_and_cleaned(phantoms, tmp_path):
+    shutil.copytree(phantoms, tmp_path / "data")
+    datalist = tmp_path / "data" / "datalist.json"
+    datalist.write_text(datalist.read_text(), encoding="utf-8-sig")
+    audit([str(datalist), "--headers"])
+    assert read_json(tmp_path / "data" / "audit.json")["name"] == read_json(datalist)["name"]
+    clean([str(datalist), "--headers", "--output", str(tmp_path / "data" / "cleaned.json")])

@@ -11,6 +11,7 @@ from joblib import cpu_count
 
 from scripts.datalists import CLASSES, read_datalist
 from scripts.errors import UserError
+from scripts.text_files import read_json
 
 from .features import feature_table, subjects
 from .findings import FAILED, PASSED, SKIPPED, Audit, Finding
@@ -81,7 +82,7 @@ def audit_measured(
         measured: by ``key``.
         headers_only: no voxel was read.
     """
-    content = json.loads(datalist.read_text(encoding="utf-8"))
+    content = read_json(datalist)
     return Audit(
         datalist=str(content.get("name", "")),
         datalist_sha256=datalist_hash(datalist),

@@ -4,7 +4,6 @@ The file is replaced, what it was stays beside it, and what was taken out stays 
 """
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from joblib import cpu_count
 from scripts.datalists import read_datalist, refusals_foreseen, write_datalist
 from scripts.errors import UserError, show_user_errors_in_one_line
 from scripts.files import write_whole
+from scripts.text_files import read_json
 
 from .auditing import AUDIT, audit_measured, datalist_hash
 from .findings import write_report
@@ -78,7 +78,7 @@ def clean_datalist(
         )
     if not found:
         return []
-    content = json.loads(source.read_text(encoding="utf-8"))
+    content = read_json(source)
     places = [(name, place) for name in LISTS for place in range(len(lists[name]))]
     removed = []
     kept: dict[str, list[Item]] = {name: [] for name in LISTS}

@@ -16,7 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from scripts.errors import UserError
+from scripts.errors import UserError, words_for
 from scripts.scans import DECLARED_FIELDS, file_stamps
 
 from .measuring import Measurement, measure_header, measure_scan
@@ -127,7 +127,7 @@ class MeasurementStore:
             try:
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666))  # as the umask says
             except OSError as error:
-                raise UserError(f"{self.path}: cannot be written ({error.strerror})") from None
+                raise UserError(f"{self.path}: cannot be written ({words_for(error)})") from None
             database = sqlite3.connect(self.path)
         if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             database.close()

@@ -1,7 +1,6 @@
 """Several datalists -> one, with its own split: patients apart by source, classes by name."""
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
+from scripts.text_files import read_json
 
 from .building import check_scans, notes_on, relative_item, split_record, write_datalist
 from .classes import ClassLabels, whole_label
@@ -120,7 +120,7 @@ def _part(
     path: Path, title: str, label_mapping: Mapping[str, str | None] | None, source: str | None
 ) -> _Part:
     own = load_datalist(path)
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     known = {name.casefold() for name in own.class_names}
     mapping = {
         label: target for label, target in (label_mapping or {}).items() if str(label).casefold() in known

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
-from scripts.errors import UserError
+from scripts.errors import UserError, words_for
 from scripts.scans import DeclarableFields, wrong_fields
 from scripts.text_files import read_text
 
@@ -145,8 +145,10 @@ def _parsed(path: Path) -> dict[str, Any]:
             f"{path}: no such file; --dataset_dir is the folder that holds datalist.json "
             f"(make one with `python -m scripts.phantoms --output_dir DIR`)"
         ) from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: a folder; name the datalist in it, {Path(path, 'datalist.json')}") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{path}: cannot be read ({words_for(error)})") from None
     except UserError:
         raise
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError

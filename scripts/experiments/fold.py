@@ -1,7 +1,6 @@
 """One training of a cross-validation: of a fold, or of all folds; then applied to scans that it never saw."""
 
 import gc
-import json
 import shutil
 import tempfile
 import time
@@ -17,6 +16,7 @@ from scripts.errors import UserError
 from scripts.files import write_json
 from scripts.journal import answer_rest
 from scripts.statistics import PredictionTable, read_table
+from scripts.text_files import read_json
 
 from .experiment import Experiment
 from .timing import Forecast, NetworkTimer
@@ -51,7 +51,7 @@ class Fold:
     def record(self) -> dict[str, Any]:
         """Return what ``fold.json`` says: seconds, parameters, costs; empty for an unfinished fold."""
         path = self.folder / "fold.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return read_json(path) if path.is_file() else {}
 
     def is_complete(self, flips: bool) -> bool:
         """Say whether all predictions are there, with ``flips`` also those that average over flips."""

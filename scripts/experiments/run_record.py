@@ -1,6 +1,5 @@
 """run.json: what a cross-validation was made from; another one does not go on in its folder."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from scripts.command_line import CommandLine
 from scripts.errors import UserError
 from scripts.files import write_json
+from scripts.text_files import read_json
 from scripts.training import describe_environment
 
 from .experiment import Experiment
@@ -33,7 +33,7 @@ def claim_folder(folder: Path, experiment: Experiment, write: bool = True) -> No
     identity = experiment.identity()
     path = folder / RECORD
     if path.is_file():
-        changed = list(_changes(json.loads(path.read_text(encoding="utf-8")), identity))
+        changed = list(_changes(read_json(path), identity))
         if changed:
             raise UserError(
                 f"{path}: another experiment began in this folder; since then changed: {'; '.join(changed)}. "
@@ -55,7 +55,7 @@ def recorded_experiment(folder: Path, dataset_dir: str | Path, num_workers: int 
         UserError: the cross-validation is not finished, or a config changed since.
     """
     path = folder / RECORD
-    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    record = read_json(path) if path.is_file() else {}
     if "folds" not in record:
         raise UserError(
             f"{folder}: no finished cross-validation; run cross_validation with this --output_dir"

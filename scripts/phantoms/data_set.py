@@ -19,6 +19,7 @@ from tqdm import tqdm
 from scripts.datalists import CLASSES, SplitPlan, split_items
 from scripts.errors import UserError
 from scripts.files import write_json, write_nifti
+from scripts.text_files import read_json
 
 from .phantom import draw_phantom
 from .population import Population
@@ -160,8 +161,8 @@ def _is_complete(datalist: Path, name: str, overwrite: bool) -> bool:
     if not datalist.exists():
         return False
     try:
-        found = json.loads(datalist.read_text(encoding="utf-8")).get("name")
-    except (json.JSONDecodeError, AttributeError):
+        found = read_json(datalist).get("name")
+    except (UserError, AttributeError):
         found = None
     if found != name and not overwrite:
         raise UserError(

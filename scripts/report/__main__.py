@@ -1,12 +1,12 @@
 """Write the report of a run that is there already: ``python -m scripts report RUN DATA/datalist.json``."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.datalists import CLASSES
 from scripts.errors import show_user_errors_in_one_line
+from scripts.text_files import read_json
 
 from . import write_report
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache_dir", help="of the run: scans that it holds are not read again")
     options = parser.parse_args(arguments)
     show_user_errors_in_one_line()
-    content = json.loads(options.datalist.read_text(encoding="utf-8")) if options.datalist.is_file() else {}
+    content = read_json(options.datalist) if options.datalist.is_file() else {}
     names = content.get("classes") or CLASSES
     write_report(options.output_dir, options.datalist, names, None, options.cache_dir, options.prior)
 

@@ -1,6 +1,5 @@
 """What lies in the folder of a cross-validation or an evaluation, and the sets of scans that it reports."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from scripts.statistics import (
     read_baselines,
     read_table,
 )
-from scripts.text_files import read_rows
+from scripts.text_files import read_json, read_rows
 
 __all__ = ["FoldFolder", "Reported", "RunFolder", "read_run_folder", "reported_sets"]
 
@@ -235,7 +234,7 @@ def _history(path: Path) -> list[dict[str, float]]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def _calibration(path: Path) -> Calibration | None:

@@ -1,6 +1,5 @@
 """What a score must beat: predictors that never look at the lungs, or hardly do."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from scripts.files import write_json
+from scripts.text_files import read_json
 
 from .summaries import paired_differences, table_metrics
 from .table import PredictionTable
@@ -187,7 +187,7 @@ def read_baselines(
     path = folder / BASELINE_FOLDER / f"{name}.json"
     if not path.is_file():
         return {}, {}
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     tables = {}
     for baseline, answers in content["predictions"].items():
         known = reported.rows(np.array([image in answers for image in reported.images], dtype=bool))

@@ -163,7 +163,7 @@ class FiniteSteps:
         loss = engine.state.output["loss"].detach()
         loss, largest = torch.stack([loss.float(), largest.to(loss.device).float()]).tolist()  # one wait
         if not math.isfinite(loss):
-            raise self._exploded(f"the loss is {loss}")
+            raise self._diverged(f"the loss is {loss}")
         if not math.isfinite(largest):
             engine.state.nonfinite_gradients += 1
             if getattr(engine, "scaler", None) is None:
@@ -176,17 +176,17 @@ class FiniteSteps:
             text = "epoch %d: %d of %d steps were left out, for their gradient was not finite"
             logger.warning(text, engine.state.epoch, count, steps)
         if count == steps:
-            raise self._exploded("no gradient of the epoch is finite")
+            raise self._diverged("no gradient of the epoch is finite")
 
     def look_at_output(self, evaluator: Workflow) -> None:
         outputs = evaluator.state.output["pred"]
         for output in outputs if isinstance(outputs, tuple) else (outputs,):
             if not torch.isfinite(output).all():
-                raise self._exploded("the network's output in validation is not finite")
+                raise self._diverged("the network's output in validation is not finite")
 
-    def _exploded(self, what: str) -> UserError:
+    def _diverged(self, what: str) -> UserError:
         state, rate = self.trainer.state, self.trainer.optimizer.param_groups[0]["lr"]
         return UserError(
-            f"training exploded: {what} in epoch {state.epoch}, iteration {state.iteration}, at a learning "
+            f"training diverged: {what} in epoch {state.epoch}, iteration {state.iteration}, at a learning "
             f"rate of {rate:g}; model and state of the epochs before are kept; start anew with a lower rate"
         )

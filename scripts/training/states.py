@@ -23,8 +23,9 @@ MAY_CHANGE = {  # keys of a config, or sections, by why a run may go on with oth
     "where files lie": ("bundle_root", "dataset_dir", "output_dir", "ckpt_dir", "cache_dir"),
     "how long, and from where": ("max_epochs", "train::trainer::max_epochs", "resume", "states"),
     "how fast, and on what": (
-        "device", "rank", "num_workers", "val_batch_size", "train::dataset", "train::dataloader",
-        "train::trainer::network", "validate::dataset", "validate::dataloader", "validate::evaluator",
+        "device", "rank", "num_workers", "loading_processes", "val_batch_size", "train::dataset",
+        "train::dataloader", "train::trainer::network", "validate::dataset", "validate::dataloader",
+        "validate::evaluator",
     ),
     "what is watched and written": (
         "train::handlers", "validate::handlers", "validation_metrics", "accuracy", "log_likelihood",

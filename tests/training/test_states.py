@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from monai.bundle import ConfigParser
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from monai.handlers import LrScheduleHandler, ValidationHandler
 
+from scripts import bundle_root
+from scripts.checkpoints import read_configs
 from scripts.errors import UserError
 from scripts.training import (
     TRY_AGAIN,
@@ -315,3 +318,27 @@ def test_another_datalist_is_named(states, tmp_path):
 
 def test_folders_workers_and_handlers_may_change_and_a_reference_equals_its_data(states):
     states(num_workers=4, max_epochs=9, spatial_shape=[4, 5, 6], **{"train::handlers": [{"_target_": "x"}]})
+
+
+@pytest.mark.parametrize("base", ["train.yaml", "train_lobes.yaml"])
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("max_epochs", 7),
+        ("num_workers", 7),
+        ("val_batch_size", 7),
+        ("device", "$torch.device('cpu')"),
+        ("dataset_dir", "elsewhere"),
+        ("output_dir", "elsewhere"),
+        ("cache_dir", "elsewhere"),
+    ],
+)
+def test_whatever_a_message_calls_free_is_free_in_every_training_config(base, flag, value, tmp_path):
+    def settings(**overrides):
+        parser = read_configs([Path(bundle_root(), "configs", base)])
+        if not parser.get().keys() >= overrides.keys():
+            pytest.skip("no such flag there")
+        parser.update({"output_dir": str(tmp_path), **overrides})
+        return parser.get_parsed_content("states").settings
+
+    assert settings(**{flag: value}) == settings() != settings(seed=7)

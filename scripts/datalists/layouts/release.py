@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.errors import UserError
+from scripts.errors import UserError, words_for
 from scripts.scans import natural_order
 from scripts.text_files import read_text
 
@@ -32,7 +32,7 @@ def list_folder(folder: Path) -> tuple[list[str], list[str]]:
                 if entry.name[0] != "." and entry.name not in NOISE
             }
     except OSError as error:
-        raise UserError(f"{folder}: not a folder that can be read ({error.strerror})") from None
+        raise UserError(f"{folder}: not a folder that can be read ({words_for(error)})") from None
     names = sorted(known, key=natural_order)
     return [name for name in names if known[name]], [name for name in names if not known[name]]
 
@@ -53,7 +53,7 @@ def read_table(path: Path, required: Sequence[str]) -> dict[int, dict[str, str]]
     try:
         text = read_text(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); a CSV is expected there") from None
+        raise UserError(f"{path}: cannot be read ({words_for(error)}); a CSV is expected there") from None
     lines = text.splitlines()
     if not lines:
         raise UserError(f"{path}: empty; expected a header with the columns {', '.join(required)}")
