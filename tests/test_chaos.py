@@ -109,18 +109,16 @@ def started(command, folder, given):
     return process
 
 
-def kill_within(command, folder, given, moments):
-    """Kill a command, begun anew where it was finished before its moment came."""
-    for moment in moments:
-        shutil.rmtree(folder, ignore_errors=True)
-        process = started(command, folder, given)
-        process.join(moment)
-        if process.is_alive():
-            os.killpg(process.pid, signal.SIGKILL)
-        process.join()
-        if process.exitcode == -signal.SIGKILL:
-            return
-    raise AssertionError("always finished before it could be killed")
+def kill(command, folder, given, moment):
+    """Kill a command; where it was finished before its moment came, begin anew and halve that."""
+    process = started(command, folder, given)
+    process.join(moment)
+    if process.is_alive():
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    if process.exitcode != -signal.SIGKILL:
+        shutil.rmtree(folder)
+        kill(command, folder, given, moment / 2)
 
 
 def content(folder):
@@ -145,15 +143,15 @@ def test_a_killed_run_started_again_ends_with_the_bytes_of_one_that_was_not(name
     duration = time.monotonic() - begun
     assert whole.exitcode == 0, (tmp_path / "whole.log").read_text()[-2000:]
     moments = random.Random(name)
-    for kill in range(KILLS):
-        folder = tmp_path / str(kill)
-        kill_within(command, folder, given, (moments.uniform(0.02, 1) * duration for _ in range(9)))
+    for number in range(KILLS):
+        folder = tmp_path / str(number)
+        kill(command, folder, given, moments.uniform(0.02, 1) * duration)
         again = started(command, folder, given)
         again.join()
-        assert again.exitcode == 0, (tmp_path / f"{kill}.log").read_text()[-2000:]
+        assert again.exitcode == 0, (tmp_path / f"{number}.log").read_text()[-2000:]
         expected, found = content(tmp_path / "whole"), content(folder)
         assert sorted(found) == sorted(expected)
         different = [file for file in expected if found[file] != expected[file]]
-        assert not different, f"kill {kill}: {different}"
+        assert not different, f"kill {number}: {different}"
     with capsys.disabled():
         print(f"\n| {name} | {duration:.1f} s | {KILLS} | {len(expected)} files | equal |")

@@ -67,5 +67,5 @@ def test_a_datalist_from_windows_is_audited_and_cleaned(phantoms, tmp_path):
     datalist = tmp_path / "data" / "datalist.json"
     datalist.write_text(datalist.read_text(), encoding="utf-8-sig")
     audit([str(datalist), "--headers"])
-    assert read_json(tmp_path / "data" / "audit.json")["name"] == read_json(datalist)["name"]
-    clean([str(datalist), "--headers", "--output", str(tmp_path / "data" / "cleaned.json")])
+    assert read_json(tmp_path / "data" / "audit.json")["datalist"] == read_json(datalist)["name"]
+    clean([str(datalist), "--output", str(tmp_path / "data" / "cleaned.json")])
