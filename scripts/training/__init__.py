@@ -8,7 +8,7 @@ from .ending import TRY_AGAIN, ErrorsInOneLine, Interruption, outlive_signals
 from .handlers import FiniteSteps, LossTermRecorder, SeedEachStep, prepare_plain_batch
 from .history import EpochHistory
 from .losses import LossTerms, MultiTaskLoss
-from .optimising import ClipGradients, parameter_groups
+from .optimising import ClipGradients, TrainingInferer, parameter_groups
 from .parallel import AverageStatistics, average_gradients
 from .preparation import prepare_scans
 from .record import describe_environment, record_run
@@ -34,6 +34,7 @@ __all__ = [
     "RunStates",
     "SeedEachStep",
     "ShuffledBatches",
+    "TrainingInferer",
     "average_gradients",
     "balanced_counts",
     "check_training_classes",

@@ -1,12 +1,17 @@
-"""What steers the optimiser beyond its own settings."""
+"""How a step is made beyond the optimiser's own settings: its parameters, its gradients, its precision."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from monai.engines import IterationEvents, Workflow
+from monai.inferers import SimpleInferer
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
-__all__ = ["ClipGradients", "parameter_groups"]
+__all__ = ["ClipGradients", "TrainingInferer", "parameter_groups"]
+
+SMALL = 64  # voxels of a map
 
 
 def parameter_groups(
@@ -72,3 +77,41 @@ class ClipGradients:
         if scaler is not None:
             scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.max_norm)
+
+
+class TrainingInferer(SimpleInferer):
+    """One pass of the network; with mixed precision on a CPU, in bfloat16.
+
+    MONAI's trainer knows mixed precision on a GPU alone. Weights, loss and optimiser stay in single precision
+    here too, and so do convolutions of maps of up to :data:`SMALL` voxels: PyTorch 2.13 now and then gives
+    such weights, in bfloat16 on a CPU, gradients that are no numbers.
+
+    Args:
+        amp: whether the run asks for mixed precision.
+        device: of the network.
+    """
+
+    def __init__(self, amp: bool, device: str | torch.device) -> None:
+        super().__init__()
+        self.bfloat16 = amp and torch.device(device).type == "cpu"
+
+    def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self.bfloat16:
+            return super().__call__(inputs, network, *args, **kwargs)
+        with torch.autocast("cpu", torch.bfloat16), _SmallMapsInSinglePrecision():
+            outputs = super().__call__(inputs, network, *args, **kwargs)
+        if isinstance(outputs, torch.Tensor):
+            return outputs.float()
+        return type(outputs)(*(output.float() for output in outputs))  # a named tuple of logits
+
+
+class _SmallMapsInSinglePrecision(TorchFunctionMode):
+    """Leave autocasting out for convolutions of small maps."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if function is torch.conv3d and args[0].shape[2:].numel() <= SMALL:
+            with torch.autocast("cpu", enabled=False):
+                return function(args[0].float(), *args[1:], **(kwargs or {}))
+        return function(*args, **(kwargs or {}))

@@ -6,7 +6,7 @@ from monai.engines import SupervisedTrainer
 from torch import nn
 
 from scripts.networks import pa_66_m
-from scripts.training import ClipGradients, parameter_groups
+from scripts.training import ClipGradients, MultiTaskLoss, TrainingInferer, parameter_groups
 
 
 def test_weights_decay_and_biases_and_normalisations_do_not():
@@ -67,3 +67,41 @@ def test_half_precision_s_scaled_gradients_are_scaled_back_before_they_are_measu
     ClipGradients(network, 1.0, optimizer := torch.optim.SGD(network.parameters()))(engine)
     assert calls == [optimizer]
     assert network.weight.grad.item() == pytest.approx(0.6) and network.bias.grad.item() == pytest.approx(0.8)
+
+
+def precisions(network, x, amp):
+    """Return what the inferer gives, and the precision of each convolution's result by its layer's name."""
+    seen = {}
+    hooks = [
+        layer.register_forward_hook(lambda _, __, output, name=name: seen.update({name: output.dtype}))
+        for name, layer in network.named_modules()
+        if isinstance(layer, nn.Conv3d)
+    ]
+    output = TrainingInferer(amp, "cpu")(x, network)
+    for hook in hooks:
+        hook.remove()
+    return output, seen
+
+
+def test_mixed_precision_on_a_cpu_leaves_small_maps_and_the_answer_in_single_precision():
+    torch.manual_seed(0)
+    network = pa_66_m(num_classes=3, spatial_shape=[32, 32, 16])
+    x = torch.rand(2, 1, 32, 32, 16)
+    exact, plain = precisions(network, x, amp=False)
+    assert set(plain.values()) == {torch.float32}
+    mixed, seen = precisions(network, x, amp=True)
+    assert seen["stages.group_1_unit_1.detection.residual.0.0"] == torch.bfloat16
+    small = {name: kind for name, kind in seen.items() if name.startswith("stages.transition_4")}
+    assert len(small) == 4 and set(small.values()) == {torch.float32}
+    for one, other in zip(mixed, exact, strict=True):
+        assert one.dtype == torch.float32
+        assert 0 < (one - other).abs().max() < 0.1
+    MultiTaskLoss()(mixed, torch.tensor([0, 2])).backward()
+    gradients = [weight.grad for weight in network.parameters()]
+    assert all(each.dtype == torch.float32 and each.isfinite().all() for each in gradients)
+
+
+def test_mixed_precision_takes_networks_with_one_output():
+    network = nn.Sequential(nn.Conv3d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 6 * 5 * 4, 2))
+    x = torch.rand(3, 1, 8, 7, 6)
+    torch.testing.assert_close(TrainingInferer(True, "cpu")(x, network), network(x), atol=0.02, rtol=0)
