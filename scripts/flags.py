@@ -12,7 +12,9 @@ from scripts.errors import UserError
 
 __all__ = ["check_name", "config_value", "describe_flags", "is_name", "literal"]
 
-NAME = re.compile(r"(.*::)?(scans|recipe|also|\w+_(dir|path|file|uri))")  # flags that take files and folders
+NAME = re.compile(
+    r"(.*::)?(scans|recipe|also|adapt_to|\w+_(dir|path|file|uri))"
+)  # flags that take files and folders
 READ_BY_CONFIGS = set("$@%#")
 SMALLEST = {
     "max_epochs": 1,

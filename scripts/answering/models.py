@@ -68,13 +68,13 @@ class Model:
 
     @property
     def taught_by(self) -> set[str] | None:
-        """The content hashes of all scans that trained or selected a member; None where one does not tell."""
-        known = [described.taught_by for described in self.files]
+        """The hashes of all scans that trained, selected or adapted a member; None: one does not tell."""
         found: set[str] = set()
-        for taught in known:
+        for described in self.files:
+            taught, adapted = described.taught_by, described.adapted_to
             if taught is None:
                 return None
-            found.update(taught.training, taught.validation)
+            found.update(taught.training, taught.validation, adapted.scans if adapted else ())
         return found
 
     @property

@@ -2,10 +2,19 @@
 
 from .describing import RunModelFile, declared_targets, describe, part_of, read_configs, use_model_file
 from .ensemble_file import EnsembleFile
-from .model_file import CalibrationRecord, DistanceRecord, ModelFile, Part, TaughtBy, model_file_path
+from .model_file import (
+    AdaptedTo,
+    CalibrationRecord,
+    DistanceRecord,
+    ModelFile,
+    Part,
+    TaughtBy,
+    model_file_path,
+)
 from .parts import build_inferer, build_network, build_region
 
 __all__ = [
+    "AdaptedTo",
     "CalibrationRecord",
     "DistanceRecord",
     "EnsembleFile",

@@ -15,7 +15,7 @@ from scripts.files import sha256_of
 from scripts.networks import read_state_dict
 from scripts.transforms import ScanDataset, preprocessing_digest
 
-from .model_file import CalibrationRecord, ModelFile, Part, TaughtBy
+from .model_file import ModelFile, Part, TaughtBy
 from .parts import as_part, build_network, public_name
 
 __all__ = ["RunModelFile", "declared_targets", "describe", "main", "part_of", "use_model_file"]
@@ -125,22 +125,21 @@ class RunModelFile:
         self,
         ckpt_path: str | Path,
         trained_on: Sequence[str] | None = None,
-        calibration: CalibrationRecord | None = None,
+        **fitted: Any,
     ) -> None:
         """Write the model file of weights that were just saved.
 
         Args:
             ckpt_path: the weights.
             trained_on: content hashes of the training scans, where they are known without the data sets.
-            calibration: where it is fitted already.
+            fitted: fields that are known already, such as ``calibration``.
         """
         hashes: dict[str, Sequence[str]] = {"training": trained_on or [], "validation": []}
         if trained_on is None and self.tell_scans:
             hashes |= {part: dataset.content_hashes() for part, dataset in self.datasets.items()}
         told = self.tell_scans and any(hashes.values())
         taught = TaughtBy(**{part: sorted(set(found)) for part, found in hashes.items()}) if told else None
-        update = {"taught_by": taught, "calibration": calibration}
-        self.described.model_copy(update=update).write(ckpt_path)
+        self.described.model_copy(update={"taught_by": taught, **fitted}).write(ckpt_path)
 
     def write_where_missing(self, ckpt_path: str | Path) -> None:
         """Write the model file of weights, unless the one beside them is theirs.

@@ -24,6 +24,7 @@ from scripts.networks import weights_hash
 from scripts.statistics import Calibration
 
 __all__ = [
+    "AdaptedTo",
     "CalibrationRecord",
     "DistanceRecord",
     "ModelFile",
@@ -153,6 +154,22 @@ class TaughtBy(_Strict):
     validation: list[str]
 
 
+class AdaptedTo(_Strict):
+    """Scans without labels that a model was adapted to.
+
+    Attributes:
+        method: one of :data:`scripts.features.ADAPTATIONS`.
+        ill: share of them that is not of class 0, as whoever adapted stated it; None: not stated.
+        scans: their content hashes; empty where they are not told.
+        count: how many.
+    """
+
+    method: str = Field(max_length=200)
+    ill: float | None = Field(default=None, gt=0, lt=1)
+    scans: list[str] = []
+    count: int = Field(ge=1)
+
+
 class ModelFile(_Strict):
     """What a checkpoint is. Choices of a run (flips, precision, prior, abstention) are not in it.
 
@@ -175,6 +192,7 @@ class ModelFile(_Strict):
         seed: of the training; None where not known.
         versions: of the bundle and of the libraries that trained it.
         taught_by: None where not known, or where it is not told.
+        adapted_to: None where it was not adapted.
     """
 
     format: Literal[1] = 1
@@ -195,6 +213,7 @@ class ModelFile(_Strict):
     seed: int | None = None
     versions: dict[str, str] = {}
     taught_by: TaughtBy | None = None
+    adapted_to: AdaptedTo | None = None
 
     @field_validator("spatial_shape")
     @classmethod
@@ -221,6 +240,11 @@ class ModelFile(_Strict):
                 f"{self.training_prior}"
             )
         return self
+
+    def without_scans(self) -> "ModelFile":
+        """Return the same, without the hashes of any scan."""
+        adapted = self.adapted_to and self.adapted_to.model_copy(update={"scans": []})
+        return self.model_copy(update={"taught_by": None, "adapted_to": adapted})
 
     @classmethod
     def read(cls, path: str | Path) -> "ModelFile":

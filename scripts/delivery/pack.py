@@ -70,7 +70,7 @@ def pack(
         files[f"configs/{kind}.yaml"] = resolved_yaml(kind, parser).encode()
     files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
     files["models/model.pt"] = ckpt_path.read_bytes()
-    told = described.model_copy(update={"taught_by": None}) if withhold_scans else described
+    told = described.without_scans() if withhold_scans else described
     files["models/model.json"] = told.text().encode()
     weights = {"path": "models/model.pt", "hash_val": described.weights_sha256, "hash_type": "sha256"}
     hosted = [weights | {"url": url}] if url else []  # the zoo downloads each entry, from its url

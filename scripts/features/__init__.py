@@ -2,6 +2,8 @@
 
 from .adaptation import (
     ADAPTATIONS,
+    adapted_probe,
+    check_adaptation,
     coral,
     domain_directions,
     probe_without_directions,
@@ -12,12 +14,13 @@ from .adaptation import (
 from .distance import (
     DISTANCES,
     TrainingDistance,
+    cross_fitted_record,
     distance_record,
     fit_distance,
     mahalanobis,
     nearest_neighbour,
 )
-from .embedding import Features, embed, joined
+from .embedding import Features, embed, items_to_encode, joined
 from .probe import STRENGTHS, LinearProbe, ProbeFit, cross_validate_probe, fit_probe, scan_weights
 
 __all__ = [
@@ -28,13 +31,17 @@ __all__ = [
     "LinearProbe",
     "ProbeFit",
     "TrainingDistance",
+    "adapted_probe",
+    "check_adaptation",
     "coral",
+    "cross_fitted_record",
     "cross_validate_probe",
     "distance_record",
     "domain_directions",
     "embed",
     "fit_distance",
     "fit_probe",
+    "items_to_encode",
     "joined",
     "mahalanobis",
     "nearest_neighbour",

@@ -11,10 +11,13 @@ from sklearn.linear_model import LogisticRegression
 
 from scripts.errors import UserError
 
-from .probe import LinearProbe
+from .embedding import Features
+from .probe import LinearProbe, fit_probe, scan_weights
 
 __all__ = [
     "ADAPTATIONS",
+    "adapted_probe",
+    "check_adaptation",
     "coral",
     "domain_directions",
     "probe_without_directions",
@@ -25,6 +28,7 @@ __all__ = [
 
 DOMAIN_STRENGTH = 1e-3  # scikit-learn's C of the classifier that tells the domains apart
 WIDEST = 50.0  # logits: no stated share needs more
+FEWEST_SCANS = 10  # that a probe is adapted to: their mean is of nobody, with fewer
 SMALLEST_SHRINKAGE = 1e-6  # of a covariance: none would divide by zero
 
 
@@ -118,13 +122,14 @@ def coral(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return colour(whiten(source - source.mean(0))) + target.mean(0)
 
 
-def recalibrate(probe: LinearProbe, target: np.ndarray, ill: float) -> LinearProbe:
+def recalibrate(probe: LinearProbe, target: np.ndarray, ill: float, temperature: float = 1.0) -> LinearProbe:
     """Move the threshold between class 0 and the others so that the stated share is ill on average.
 
     Args:
         probe: of any fit.
         target: features, ``(M, C)``, without labels.
         ill: share of the scans that are not of class 0, as far as it is known, 0 to 1.
+        temperature: that the logits are divided by afterwards, where they are calibrated.
 
     Raises:
         UserError: the share is not between 0 and 1.
@@ -135,10 +140,10 @@ def recalibrate(probe: LinearProbe, target: np.ndarray, ill: float) -> LinearPro
 
     def surplus(shift: float) -> float:
         moved = logits + np.where(np.arange(logits.shape[1]) == 0, shift, 0.0)
-        return float(1 - softmax(moved, axis=1)[:, 0].mean() - ill)
+        return float(1 - softmax(moved / temperature, axis=1)[:, 0].mean() - ill)
 
     bias = probe.bias.copy()
-    bias[0] += brentq(surplus, -WIDEST, WIDEST)
+    bias[0] += brentq(surplus, -WIDEST * max(temperature, 1.0), WIDEST * max(temperature, 1.0))
     return replace(probe, bias=bias)
 
 
@@ -161,3 +166,52 @@ ADAPTATIONS: dict[str, Callable[[Fit, np.ndarray, np.ndarray], LinearProbe]] = {
     "4 directions": lambda fit, source, target: probe_without_directions(fit, source, target, 4),
     "coral": lambda fit, source, target: fit(coral(source, target)),
 }
+
+
+def check_adaptation(adaptation: str | None, ill: float | None = None) -> str:
+    """Return the name of an adaptation.
+
+    Raises:
+        UserError: there is none of this name, or the stated share is not between 0 and 1.
+    """
+    if adaptation not in ADAPTATIONS:
+        raise UserError(
+            f"adaptation={adaptation!r}; expected one of {', '.join(map(repr, ADAPTATIONS))}: choose it on "
+            f"scans that are not reported (docs/encoder.md)"
+        )
+    if ill is not None and not 0 < ill < 1:
+        raise UserError(f"ill={ill} is not a share between 0 and 1")
+    return adaptation
+
+
+def adapted_probe(
+    source: Features,
+    target: np.ndarray,
+    strength: float,
+    classes: int,
+    adaptation: str,
+    ill: float | None = None,
+    temperature: float = 1.0,
+) -> LinearProbe:
+    """Fit a probe to labelled scans, and adapt it to others.
+
+    Args:
+        source: labelled.
+        target: features, ``(M, C)``, without labels.
+        strength: scikit-learn's C.
+        classes: K.
+        adaptation: one of :data:`ADAPTATIONS`.
+        ill: see :func:`recalibrate`; None leaves the threshold.
+        temperature: see :func:`recalibrate`.
+
+    Raises:
+        UserError: as :func:`check_adaptation`; or the target has fewer than ten scans.
+    """
+    check_adaptation(adaptation, ill)
+    if len(target) < FEWEST_SCANS:
+        raise UserError(f"{len(target)} scans to adapt to; {FEWEST_SCANS} are needed at least")
+    weights = scan_weights(source.labels, source.source)
+    adapted = ADAPTATIONS[adaptation](
+        lambda values: fit_probe(values, source.labels, weights, strength, classes), source.values, target
+    )
+    return adapted if ill is None else recalibrate(adapted, target, ill, temperature)

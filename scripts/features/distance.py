@@ -1,6 +1,6 @@
 """How far a scan lies from those that a probe was trained on, among the features of an encoder."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from scripts.errors import UserError
 __all__ = [
     "DISTANCES",
     "TrainingDistance",
+    "cross_fitted_record",
     "distance_record",
     "fit_distance",
     "mahalanobis",
@@ -142,9 +143,54 @@ def distance_record(
         None where there are too few held-out scans for such a quantile (19 at least for 0.95), or fewer than
         two training scans.
     """
-    rank = int(np.ceil(usual * (len(held_out) + 1)))
-    if rank > len(held_out) or len(training) < 2:
+    if _rank(len(held_out), usual) > len(held_out) or len(training) < 2:
         return None
+    unit = _unit_record(training)
+    counts = {"training_scans": len(training), "held_out_scans": len(held_out), "usual": usual}
+    return _with_threshold(unit, unit.distances(held_out), counts)
+
+
+def cross_fitted_record(
+    values: np.ndarray, patients: Sequence[str], usual: float = USUAL
+) -> DistanceRecord | None:
+    """Return such a distance where no scan is held out: each scan sets the threshold while it is unknown.
+
+    For features of an encoder that none of the scans has trained. Ten parts of the patients are left out in
+    turn; the record itself knows all scans.
+
+    Args:
+        values: features of all scans, ``(N, C)``.
+        patients: whose they are.
+        usual: as in :func:`distance_record`.
+
+    Returns:
+        None where there are fewer than twenty patients.
+    """
+    if len(set(patients)) < FEWEST_PATIENTS:
+        return None
+    groups = np.asarray(patients, dtype=str)
+    distances = [
+        _unit_record(values[others]).distances(values[own])
+        for others, own in GroupKFold(FOLDS).split(values, groups=groups)
+    ]
+    counts = {"training_scans": len(values), "held_out_scans": len(values), "usual": usual}
+    return _with_threshold(_unit_record(values), np.concatenate(distances), counts)
+
+
+def _rank(count: int, usual: float) -> int:
+    return int(np.ceil(usual * (count + 1)))
+
+
+def _with_threshold(
+    unit: DistanceRecord, distances: np.ndarray, fitted_on: Mapping[str, Any]
+) -> DistanceRecord:
+    place = _rank(len(distances), fitted_on["usual"]) - 1
+    threshold = float(np.sort(distances)[place])
+    return unit.model_copy(update={"threshold": threshold, "fitted_on": dict(fitted_on)})
+
+
+def _unit_record(training: np.ndarray) -> DistanceRecord:
+    """Return the distance to these scans, its threshold 1."""
     mean, scale = _mean_and_scale(training)
     placed = (training - mean) / scale
     shrinkage = ledoit_wolf_shrinkage(placed, assume_centered=True)
@@ -159,10 +205,8 @@ def distance_record(
         "directions": [_rounded(direction) for direction in directions[:count]],
         "variances": _rounded(spread[:count] + floor),
         "rest": max(_rounded([beside])[0], 1e-12),
-        "fitted_on": {"training_scans": len(training), "held_out_scans": len(held_out), "usual": usual},
     }
-    distances = DistanceRecord(**facts, threshold=1.0).distances(held_out)
-    return DistanceRecord(**facts, threshold=float(np.sort(distances)[rank - 1]))
+    return DistanceRecord(**facts, threshold=1.0, fitted_on={})
 
 
 def _rounded(values: Iterable[float]) -> list[float]:

@@ -5,18 +5,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from scripts.datalists import read_datalist
-from scripts.errors import UserError, show_user_errors_in_one_line
+from scripts.errors import show_user_errors_in_one_line
 from scripts.networks import ENCODERS, OWN_FILE, FeatureStore, FrozenEncoder, encoder_named
-from scripts.scans import DECLARED_FIELDS, scan_items
+from scripts.scans import DECLARED_FIELDS
 from scripts.transforms import preprocessing
 
-from .embedding import embed, joined
+from .embedding import embed, items_to_encode, joined
 
 __all__ = ["add_arguments", "main", "run"]
 
@@ -54,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     if options.encoder_path:
         os.environ[OWN_FILE] = options.encoder_path
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    items = _items(options)
+    items = items_to_encode(options.scans, {field: getattr(options, field, None) for field in DECLARED})
     known = encoder_named(options.encoder)
     encoder = FrozenEncoder(known, precision=options.precision)
     encoder.store = FeatureStore(options.output_dir / "scans")
@@ -70,21 +68,6 @@ def run(options: argparse.Namespace) -> None:
     print(f"{options.output_dir / 'features.npz'}: {accepted} of {len(features)} scans")
     if accepted < len(features):
         sys.exit(1)
-
-
-def _items(options: argparse.Namespace) -> list[dict[str, Any]]:
-    datalists = [path for path in options.scans if path.endswith(".json")]
-    if datalists and len(options.scans) > len(datalists):
-        raise UserError("scans and datalists together: encode them one after the other, into one output_dir")
-    if datalists:
-        lists = [read_datalist(path, refuse_overlap=False) for path in datalists]
-        items = [item for parts in lists for part in parts.values() for item in part]
-    else:
-        declared = {field: getattr(options, field, None) for field in DECLARED}
-        items = scan_items(options.scans, declared)
-    if not items:
-        raise UserError(f"no scans in {', '.join(options.scans)}; expected CT of the chest")
-    return items
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,13 +10,15 @@ import torch
 from monai.transforms import Compose
 from torch.utils.data import DataLoader
 
+from scripts.datalists import read_datalist
 from scripts.errors import UserError
 from scripts.files import write_whole
 from scripts.networks import FrozenEncoder
 from scripts.processes import loading_processes
+from scripts.scans import scan_items
 from scripts.transforms import ScanDataset, voxels_per_scan
 
-__all__ = ["Features", "embed", "joined"]
+__all__ = ["Features", "embed", "items_to_encode", "joined"]
 
 TEXTS = ("name", "patient", "source", "flags", "refusal", "content_hash")
 UNKNOWN = -1  # the label of a scan without one
@@ -87,6 +89,32 @@ class Features:
                 f"{path}: no features ({type(error).__name__}); expected what "
                 f"`python -m scripts embed` writes"
             ) from error
+
+
+def items_to_encode(
+    scans: str | Sequence[str], declared: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Return the items of scans, or those of datalists with their labels.
+
+    Args:
+        scans: files, folders and zips; or ``datalist.json`` files.
+        declared: what the scans do not say of themselves, see :func:`scripts.scans.scan_items`.
+
+    Raises:
+        UserError: there are none, or both kinds.
+    """
+    paths = [scans] if isinstance(scans, str) else [str(path) for path in scans]
+    datalists = [path for path in paths if path.endswith(".json")]
+    if datalists and len(paths) > len(datalists):
+        raise UserError("scans and datalists together: encode them one after the other, into one output_dir")
+    if datalists:
+        lists = [read_datalist(path, refuse_overlap=False) for path in datalists]
+        items = [item for parts in lists for part in parts.values() for item in part]
+    else:
+        items = scan_items(paths, declared or {})
+    if not items:
+        raise UserError(f"no scans in {', '.join(paths)}; expected CT of the chest")
+    return items
 
 
 def embed(

@@ -14,7 +14,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from scripts.errors import UserError, show_user_errors_in_one_line
 
-from .adaptation import ADAPTATIONS, Fit, recalibrate
+from .adaptation import ADAPTATIONS, adapted_probe
 from .embedding import Features
 from .probe import STRENGTHS, LinearProbe, fit_probe, scan_weights
 
@@ -36,7 +36,9 @@ def leave_one_patient_out(features: Features, strength: float, classes: int) -> 
     """
 
     def probe(others: np.ndarray) -> LinearProbe:
-        return _fitting(features.subset(others), strength, classes)(features.values[others])
+        known = features.subset(others)
+        weights = scan_weights(known.labels, known.source)
+        return fit_probe(known.values, known.labels, weights, strength, classes)
 
     return _by_patient(features, probe, classes)
 
@@ -57,18 +59,11 @@ def transfer(
         probabilities, ``(N, K)``.
     """
     classes = int(source.labels.max()) + 1
-    fit = _fitting(source, strength, classes)
 
     def probe(others: np.ndarray) -> LinearProbe:
-        adapted = ADAPTATIONS[adaptation](fit, source.values, target.values[others])
-        return adapted if ill is None else recalibrate(adapted, target.values[others], ill)
+        return adapted_probe(source, target.values[others], strength, classes, adaptation, ill)
 
     return _by_patient(target, probe, classes)
-
-
-def _fitting(features: Features, strength: float, classes: int) -> Fit:
-    weights = scan_weights(features.labels, features.source)
-    return lambda values: fit_probe(values, features.labels, weights, strength, classes)
 
 
 def _by_patient(features: Features, probe: Callable[[np.ndarray], LinearProbe], classes: int) -> np.ndarray:

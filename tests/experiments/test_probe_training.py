@@ -129,3 +129,17 @@ def test_a_datalist_without_validation_gives_up_no_scan(run, phantoms, tmp_path)
     (tmp_path / "datalist.json").write_text(json.dumps({**datalist, "training": few}))
     fitted = Features.load(run(dataset_dir=str(tmp_path)) / "features.npz")
     assert fitted.name == tuple(item["image"] for item in few)
+
+
+def test_a_probe_is_adapted_to_scans_by_the_command(run, phantoms):
+    """Here to its own; evaluation then knows them as scans that it has seen."""
+    scans = sorted((phantoms / "images").iterdir())[:10]
+    folder = run(adapt_to=[str(path) for path in scans], adaptation="recentre", ill=0.3)
+    predictor = Predictor(folder / "model.pt")
+    answers = [predictor(path) for path in scans]
+    ill = [1 - answer.probabilities["non-pneumonia"] for answer in answers]
+    assert np.mean(ill) == pytest.approx(0.3, abs=1e-3)
+    assert not any(answer.above_threshold for answer in answers)
+    assert {answer.content_hash for answer in answers} <= predictor.model.taught_by
+    bare = ModelFile.of(folder / "model.pt").without_scans()
+    assert bare.taught_by is None and bare.adapted_to.scans == [] and bare.adapted_to.count == 10

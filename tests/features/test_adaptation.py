@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from scripts.errors import UserError
 from scripts.features import (
+    ADAPTATIONS,
+    Features,
+    adapted_probe,
+    check_adaptation,
     coral,
     domain_directions,
     fit_probe,
@@ -98,3 +103,33 @@ def test_recalibration_makes_the_stated_share_ill_and_keeps_the_order():
     assert (np.argsort(before) == np.argsort(after)).all()
     with pytest.raises(UserError, match=r"ill=1\.0 is not a share"):
         recalibrate(probe, others, ill=1.0)
+
+
+def features_of(values, labels, source=""):
+    count = len(labels)
+    texts = {key: tuple(f"{source}{k}" for k in range(count)) for key in ("name", "patient", "content_hash")}
+    blank = ("",) * count
+    return Features(
+        values, labels, source=(source,) * count, flags=blank, refusal=blank, encoder="e", **texts
+    )
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+@pytest.mark.parametrize("adaptation", ADAPTATIONS)
+def test_an_adapted_probe_says_ill_as_often_as_was_stated(adaptation, temperature):
+    """After its calibration, which divides its logits."""
+    source, target = features_of(*world(120)), world(60, shift=4.0, seed=1)[0]
+    probe = adapted_probe(source, target, 0.01, 2, adaptation, ill=0.2, temperature=temperature)
+    said = softmax(probe.logits(target) / temperature, axis=1)[:, 1]
+    assert said.mean() == pytest.approx(0.2, abs=1e-6)
+
+
+def test_ten_scans_are_needed_and_a_known_adaptation():
+    source, target = features_of(*world(60)), world(9, seed=1)[0]
+    with pytest.raises(UserError, match="9 scans to adapt to; 10 are needed"):
+        adapted_probe(source, target, 0.01, 2, "recentre")
+    for name in (None, "3 directions"):
+        with pytest.raises(UserError, match="expected one of 'none', 'recentre'"):
+            check_adaptation(name)
+    with pytest.raises(UserError, match=r"ill=1\.2"):
+        check_adaptation("coral", 1.2)

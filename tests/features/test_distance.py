@@ -3,7 +3,14 @@ import pytest
 
 from scripts.checkpoints import DistanceRecord
 from scripts.errors import UserError
-from scripts.features import DISTANCES, distance_record, fit_distance, mahalanobis, nearest_neighbour
+from scripts.features import (
+    DISTANCES,
+    cross_fitted_record,
+    distance_record,
+    fit_distance,
+    mahalanobis,
+    nearest_neighbour,
+)
 
 BOTH = list(DISTANCES.values())
 
@@ -111,3 +118,25 @@ def test_a_record_that_contradicts_itself_is_refused(change):
     DistanceRecord(**good)
     with pytest.raises(ValueError, match=r"training_distance|greater than 0"):
         DistanceRecord(**good | change)
+
+
+def test_without_held_out_scans_each_sets_the_threshold_while_it_is_unknown():
+    """Of scans like them about one in twenty lies beyond it, though the record knows all that set it."""
+    beyond = [
+        cross_fitted_record(crowd(80, seed=seed), [str(k) for k in range(80)]).distances(crowd(200, seed=90))
+        for seed in range(5)
+    ]
+    assert 0.01 < (np.concatenate(beyond) > 1).mean() < 0.08
+
+
+def test_scans_of_one_patient_do_not_set_the_threshold_by_knowing_each_other():
+    values = crowd(40)
+    twice = np.concatenate([values, values + 1e-6])
+    patients = [str(k % 40) for k in range(80)]
+    alone, both = cross_fitted_record(values, patients[:40]), cross_fitted_record(twice, patients)
+    assert both.threshold == pytest.approx(alone.threshold, rel=0.15)
+
+
+def test_nineteen_patients_are_too_few_for_a_cross_fitted_distance():
+    assert cross_fitted_record(crowd(40), [str(k % 19) for k in range(40)]) is None
+    assert cross_fitted_record(crowd(40), [str(k % 20) for k in range(40)]) is not None
