@@ -69,7 +69,7 @@ deploy-demo: .venv-deploy/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## 
 
 client-service: .venv-service/ready $(DEMO_WEIGHTS) $(DEMO_PHANTOM)/scan.nii.gz  ## ask the HTTP service about a phantom
 	.venv-service/bin/python examples/service/app.py --ckpt_path $(DEMO_WEIGHTS) --port 8123 & server=$$!; trap "kill $$server" EXIT; \
-		curl --silent --show-error --fail --retry 60 --retry-delay 1 --retry-connrefused \
+		curl --silent --show-error --fail --retry 240 --retry-delay 1 --retry-connrefused \
 		--data-binary @$(DEMO_PHANTOM)/scan.nii.gz "http://127.0.0.1:8123/answers?name=scan.nii.gz"
 
 $(DEMO_PHANTOM)/scan.nii.gz: $(READY)
