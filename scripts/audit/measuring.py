@@ -181,7 +181,7 @@ def measure_scan(item: Mapping[str, Any]) -> Measurement:
     refused: tuple[str, str] | tuple[()] = ()
     flags: tuple[str, ...] = ()
     try:
-        check_hounsfield(scan)
+        check_hounsfield(scan, rescaled=volume.hounsfield is None)
         lungs = find_lungs(scan)
         flags = (*lungs.flags, *(("upside_down",) if upside_down(lungs) else ()))
     except RefusedScan as refusal:

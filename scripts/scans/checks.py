@@ -39,12 +39,16 @@ def check_shape(shape: tuple[int, ...], name: str) -> None:
         )
 
 
-def check_hounsfield(scan: Scan) -> None:
+def check_hounsfield(scan: Scan, rescaled: bool = True) -> None:
     """Refuse voxels that are constant, non-finite, a mask, or grey levels other than HU.
 
     In HU air is -1000 and water 0 by definition, so in a chest CT at least a tenth of the box around the body
     is lung or air below :data:`LUNG_AND_AIR`, and at least a tenth is soft tissue, however much air there is
     around that box. And air is at -1000: a rescale slope that is wrong by a fifth puts it elsewhere.
+
+    Args:
+        scan: to look at.
+        rescaled: whether a rescale made its HU, and not a declared display window, which clips air.
 
     Raises:
         RefusedScan: ``non_finite``, ``constant``, ``mask`` or ``not_hounsfield``.
@@ -80,7 +84,7 @@ def check_hounsfield(scan: Scan) -> None:
     own = sample[(sample != AIR) & (sample != sample.min())]  # without what fills the corners
     near = float(((own > NEAR_AIR[0]) & (own < NEAR_AIR[1])).sum()) / sample.size
     too_dark = float(((own > DARKEST) & (own <= NEAR_AIR[0])).sum()) / sample.size
-    if near < LEAST_AIR or too_dark > near:
+    if rescaled and (near < LEAST_AIR or too_dark > near):
         raise RefusedScan(
             "not_hounsfield",
             scan.name,

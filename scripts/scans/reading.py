@@ -121,7 +121,7 @@ def read_checked_scan(
     check_shape(scan.voxels.shape, scan.name)
     if window is not None:
         check_window(volume.hounsfield, window, scan.name)
-    check_hounsfield(scan)
+    check_hounsfield(scan, rescaled=volume.hounsfield is None)
     return scan, (*volume.flags, *geometry_flags(scan, volume.flags))
 
 

@@ -64,7 +64,7 @@ class ToGrid(Transform):
         check_window(image.meta.get("hounsfield"), self.window, name)
         affine = np.asarray(image.affine, dtype=float)
         scan = replace(Scan.from_array(image[0].numpy(), affine, name), lobes=lobes)
-        check_hounsfield(scan)
+        check_hounsfield(scan, rescaled=image.meta.get("hounsfield") is None)
         box = self.region(scan)
         volume, grid_affine = scan_to_grid(scan, box, self.spatial_shape)
         to_window(volume, self.window)

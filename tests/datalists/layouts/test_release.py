@@ -30,5 +30,5 @@ def test_a_broken_table_is_refused_by_name(tmp_path, content, message):
 
 
 def test_a_missing_table_is_refused_by_name(tmp_path):
-    with pytest.raises(UserError, match=r"t\.csv: cannot be read \(No such file"):
+    with pytest.raises(UserError, match=r"t\.csv: cannot be read \(no such file"):
         read_table(tmp_path / "t.csv", ("a",))
