@@ -34,6 +34,11 @@ def test_each_member_sees_the_grid_that_is_its_own():
     torch.testing.assert_close(answer, torch.stack(alone).softmax(dim=2).mean(dim=0))
 
 
+def test_three_members_answer_by_their_mean_not_by_their_median():
+    logits = torch.tensor([[[9.0, 1.0]], [[8.0, 2.0]], [[1.0, 9.0]]]).log()  # 0.9, 0.8 and 0.1
+    torch.testing.assert_close(mean_log_probability(logits).exp(), torch.tensor([[0.6, 0.4]]))
+
+
 def test_hand_worked_mean():
     logits = torch.tensor([[[3.0, 1.0]], [[1.0, 1.0]]]).log()  # 3/4, 1/4 and 1/2, 1/2
     torch.testing.assert_close(mean_log_probability(logits).exp(), torch.tensor([[0.625, 0.375]]))

@@ -238,6 +238,19 @@ def test_more_epochs_follow_the_schedule_of_a_run_of_that_length(schedule, tmp_p
     assert "--max_epochs: 2 then, 4 now" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"), [((0.1, 0.3, 0.2), 2), ((0.3, 0.1, 0.2), 1), ((0.1, 0.2, 0.3), 3), ((0.1, 0.3, 0.3), 2)]
+)
+def test_the_model_is_that_of_the_best_epoch_and_of_equals_the_first(told, kept, tmp_path):
+    """Oracle: the weights of runs that end after each epoch."""
+    build(tmp_path / "run", best=told).run()
+    model = torch.load(tmp_path / "run" / "model.pt")
+    trainer = build(tmp_path / "short", epochs=kept, best=(0.1, 0.2, 0.3))
+    trainer.run()
+    weights = trainer.network.state_dict()
+    assert all(torch.equal(model[name], weights[name]) for name in weights)
+
+
 def test_a_metric_that_is_no_number_selects_nothing(tmp_path):
     with pytest.raises(UserError, match="told is nan after epoch 2, so it cannot select"):
         build(tmp_path, best=(0.1, float("nan"), 0.3)).run()
