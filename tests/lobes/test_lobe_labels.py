@@ -39,3 +39,13 @@ def test_floats_that_are_whole_are_labels():
 def test_what_a_table_does_not_hold_is_named(labels, table, match):
     with pytest.raises(UserError, match=match):
         convert_labels(np.array(labels), table, "mask.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("table", "first"), [("lungmask", 1), ("totalsegmentator", 10), ("totalsegmentator_v1", 13)]
+)
+def test_other_programs_number_the_lobes_as_they_document(table, first):
+    """Each names left upper, left lower, right upper, middle and lower, one after the other."""
+    theirs = np.arange(first, first + 5)
+    assert convert_labels(theirs, table).tolist() == [1, 2, 3, 4, 5]
+    assert LOBES == ("left upper", "left lower", "right upper", "right middle", "right lower")

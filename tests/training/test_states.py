@@ -355,3 +355,20 @@ def test_whatever_a_message_calls_free_is_free_in_every_training_config(base, fl
         return parser.get_parsed_content("states").settings
 
     assert settings(**{flag: value}) == settings() != settings(seed=7)
+
+
+class Payload:
+    """What pickle would run on reading."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("ran"),)
+
+
+def test_a_state_that_holds_code_is_refused_and_none_of_it_runs(copy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("last_state.pt", "previous_state.pt"):
+        state = torch.load(copy / name)
+        torch.save({**state, "payload": Payload()}, copy / name)
+    with pytest.raises(UserError, match="no state to go on from"):
+        build(copy, epochs=4, resume=True).run()
+    assert not Path("ran").exists()
